@@ -1,0 +1,2 @@
+//! The `mtlc` command.
+fn main() {}

@@ -9,5 +9,8 @@
 pub mod backend;
 pub mod data;
 pub mod diagnostics;
+pub mod plan;
 pub mod source;
 pub mod syntax;
+#[cfg(feature = "train")]
+pub mod train;

@@ -1,0 +1,234 @@
+//! The plan: what a checked program computes, as typed operations in order, with its parameters,
+//! tasks, losses and training. Versioned, serialised as JSON, and free of names to resolve.
+//! Nothing here knows Candle.
+
+pub mod training;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::spec::{DataSpec, SpaceSpec, VocabSpec};
+use crate::source::Span;
+
+pub use training::*;
+
+/// The version of the plan format that this build writes and reads.
+pub const VERSION: u32 = 1;
+
+/// A compiled program.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// [`VERSION`].
+    pub version: u32,
+    /// Stem of the `.mtl` file.
+    pub name: String,
+    /// The data sets, members of families each on its own.
+    pub datasets: Vec<DataSpec>,
+    /// Label spaces.
+    pub spaces: Vec<SpaceSpec>,
+    /// Number of labels of each space.
+    pub space_sizes: Vec<usize>,
+    /// Vocabularies.
+    pub vocabs: Vec<VocabSpec>,
+    /// Number of rows of each vocabulary.
+    pub vocab_sizes: Vec<usize>,
+    /// Parameters, in the order of the flat arrays.
+    pub params: Vec<ParamPlan>,
+    /// Operations; a node's inputs come before it.
+    pub nodes: Vec<Node>,
+    /// Tasks.
+    pub tasks: Vec<TaskPlan>,
+    /// Loss items.
+    pub losses: Vec<LossPlan>,
+    /// Metric items.
+    pub metrics: Vec<MetricPlan>,
+    /// How it is trained.
+    pub train: TrainPlan,
+}
+
+/// A parameter tensor.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ParamPlan {
+    /// The path in checkpoints: `private.books.lstm.w_ih`.
+    pub name: String,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its first values.
+    pub init: Init,
+    /// The place that makes it.
+    pub span: Span,
+}
+
+/// How a parameter begins. Draws depend on the seed and the parameter's name alone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Init {
+    /// All 0.
+    Zeros,
+    /// All 1.
+    Ones,
+    /// All this number.
+    Constant(f32),
+    /// U(-a, a).
+    Uniform(f32),
+    /// N(0, s²).
+    Normal(f32),
+    /// Glorot & Bengio 2010: U(-√(6/(in+out)), √(6/(in+out))) over the last two dimensions.
+    Xavier,
+    /// U(-1/√in, 1/√in), with the last dimension as `in`.
+    FanIn,
+    /// Rows orthogonal (Saxe et al. 2014).
+    Orthogonal,
+    /// LSTM bias: 0, forget gate 1.
+    ForgetOne,
+    /// Rows of a vocabulary's word vectors where it has them, else N(0, s²) with their spread.
+    Vectors {
+        /// Index into [`Plan::vocabs`].
+        vocab: usize,
+    },
+}
+
+/// A value of an operation's attribute.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+#[allow(missing_docs)]
+pub enum Attr {
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Str(String),
+    List(Vec<Attr>),
+}
+
+/// Attributes by name.
+pub type Attrs = BTreeMap<String, Attr>;
+
+/// An operation applied to values.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Node {
+    /// Name in the table of operations.
+    pub op: String,
+    /// Earlier nodes.
+    pub inputs: Vec<usize>,
+    /// Attributes; widths are known numbers here.
+    #[serde(default, skip_serializing_if = "Attrs::is_empty")]
+    pub attrs: Attrs,
+    /// Indices into [`Plan::params`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub params: Vec<usize>,
+    /// The data set whose batch it is computed on; `None` for values of parameters alone.
+    pub data: Option<usize>,
+    /// Width of the value.
+    pub width: usize,
+    /// The type, as the language writes it.
+    pub ty: String,
+    /// Names the draw of a random operation: where it is written and what it is applied to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draw: Option<u64>,
+    /// Only computed in training.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub train_only: bool,
+    /// Owner path, for people: `reader.bilstm`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub path: String,
+    /// The place that asks for it.
+    pub span: Span,
+}
+
+/// A task. Its nodes stand once for each data set it runs on (several for a union of a family).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskPlan {
+    /// `intent`, or `sentiment.books` for a member of a family.
+    pub name: String,
+    /// The family it is a member of.
+    pub family: Option<String>,
+    /// `classify`, `tag`, …
+    pub kind: String,
+    /// The label space of its gold.
+    pub space: Option<usize>,
+    /// The nodes on each data set.
+    pub on: Vec<TaskOn>,
+    /// Whether each place votes.
+    pub vote: bool,
+    /// `softmax`, `crf`, `mse`, …
+    pub head: String,
+    /// Factor of its loss.
+    pub weight: f64,
+    /// Factor of the learning rate of its own parameters (the `lr` setting over the train block's).
+    pub lr: Option<f64>,
+    /// Only these parameters get this loss's gradient.
+    pub updates: Option<Vec<usize>>,
+    /// Metrics, the first the main one.
+    pub metrics: Vec<String>,
+    /// For `multilabel`: the share above which a label is predicted.
+    pub threshold: f64,
+    /// Tasks whose outputs it reads.
+    pub reads: Vec<usize>,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+/// The nodes of a task on one data set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskOn {
+    /// Index into [`Plan::datasets`].
+    pub data: usize,
+    /// What the head gives: logits, emissions, a number.
+    pub logits: usize,
+    /// The prediction.
+    pub label: usize,
+    /// Probabilities, for confidence.
+    pub probs: Option<usize>,
+    /// The gold value, when the data set has it.
+    pub gold: Option<usize>,
+    /// Loss of each example, `[B, 1]`, when there is gold.
+    pub loss: Option<usize>,
+}
+
+/// A `loss` item on one data set, or on none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LossPlan {
+    /// Its name.
+    pub name: String,
+    /// The data set of its examples.
+    pub data: Option<usize>,
+    /// The scalar, or a value for each example, which is averaged.
+    pub node: usize,
+    /// Factor.
+    pub weight: f64,
+    /// Only these parameters get its gradient.
+    pub updates: Option<Vec<usize>>,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+/// A `metric` item.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MetricPlan {
+    /// Its name.
+    pub name: String,
+    /// The figure.
+    pub figure: Figure,
+}
+
+/// A figure over tasks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Figure {
+    /// A task's metric, `intent.accuracy`.
+    Metric {
+        /// Index into [`Plan::tasks`].
+        task: usize,
+        /// Name of the metric.
+        metric: String,
+    },
+    /// A `metric` item.
+    Named(String),
+    /// The share of examples on which all these tasks are right everywhere.
+    AllCorrect(Vec<usize>),
+    /// The mean of figures.
+    Mean(Vec<Figure>),
+    /// The least of figures.
+    Min(Vec<Figure>),
+}

@@ -1,0 +1,3 @@
+//! Training: the loop, sampling, balancing, optimisers, metrics and checkpoints.
+
+pub mod trainee;

@@ -1,0 +1,91 @@
+//! What the training loop asks of a model. The backend's executor is one; tests bring toys.
+
+use std::sync::Arc;
+
+use candle_core::Tensor;
+
+use crate::backend::{Grads, Param};
+
+/// A loss that one batch gives.
+pub struct LossTerm {
+    /// Which task or loss item.
+    pub source: LossSource,
+    /// A scalar, averaged over the examples that have gold, before any weight.
+    pub value: Tensor,
+    /// How many examples had gold.
+    pub examples: usize,
+}
+
+/// Where a loss comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum LossSource {
+    /// Index into [`crate::plan::Plan::tasks`].
+    Task(usize),
+    /// Index into [`crate::plan::Plan::losses`].
+    Item(usize),
+}
+
+/// What a task predicted on a batch, beside the gold.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Index into [`crate::plan::Plan::tasks`].
+    pub task: usize,
+    /// Positions of the examples in the data set's split.
+    pub examples: Vec<u32>,
+    /// Predictions and gold, example by example; `gold` is `None` where there is none.
+    pub items: Vec<Judged>,
+    /// Sum of the examples' losses, over those with gold.
+    pub loss: f64,
+}
+
+/// One example's prediction and gold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judged {
+    /// What was predicted.
+    pub predicted: Answer,
+    /// What is right.
+    pub gold: Option<Answer>,
+    /// Probability of the prediction, where the head has one.
+    pub confidence: Option<f32>,
+}
+
+/// A prediction or gold of one example.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// A label.
+    Class(u32),
+    /// A set of labels, ascending.
+    Labels(Vec<u32>),
+    /// A label for each place; [`crate::backend::NO_LABEL`] where there is none.
+    Tags(Vec<u32>),
+    /// A number.
+    Number(f32),
+}
+
+/// A model that can be trained.
+pub trait Trainee {
+    /// A batch as the model takes it.
+    type Batch;
+
+    /// All parameters, in the order of the flat arrays.
+    fn params(&self) -> &[Param];
+
+    /// The parameters, to freeze and thaw them.
+    fn params_mut(&mut self) -> &mut [Param];
+
+    /// Their gradients.
+    fn grads(&self) -> &Arc<Grads>;
+
+    /// The losses of the asked tasks and items on a batch of data set `data`; those without gold
+    /// in the batch are left out. Random operations draw from `seed`.
+    fn losses(
+        &self,
+        data: usize,
+        batch: &Self::Batch,
+        asked: &[LossSource],
+        seed: u64,
+    ) -> candle_core::Result<Vec<LossTerm>>;
+
+    /// Predictions of the asked tasks, without any randomness.
+    fn outcomes(&self, data: usize, batch: &Self::Batch, tasks: &[usize]) -> candle_core::Result<Vec<Outcome>>;
+}

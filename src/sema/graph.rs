@@ -1,0 +1,218 @@
+//! The typed graph that a program means, and the builder that makes each value once.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::types::{DataId, SpaceId, Ty, VocabId, Width};
+use crate::plan::{Attrs, Init};
+use crate::source::Span;
+
+/// Index of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub usize);
+
+/// Index of a parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ParamId(pub usize);
+
+/// Where an operation is written, and through which recipes it was expanded: what makes its
+/// parameters and its draws its own.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Site {
+    /// The layer, let or task that owns it: `private.books`.
+    pub owner: Rc<str>,
+    /// Starts of the calls, from the outermost recipe in.
+    pub chain: Rc<[(u32, u32)]>,
+}
+
+/// A value of the program.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Name in the table of operations.
+    pub op: &'static str,
+    /// Its inputs.
+    pub inputs: Vec<NodeId>,
+    /// Its attributes.
+    pub attrs: Attrs,
+    /// Its parameters.
+    pub params: Vec<ParamId>,
+    /// Its type.
+    pub ty: Ty,
+    /// The place that asks for it.
+    pub span: Span,
+    /// Owner path, for people.
+    pub path: Rc<str>,
+    /// Where its draw is written, for random operations.
+    pub draw: Option<Site>,
+    /// The vocabulary it maps words to.
+    pub vocab: Option<VocabId>,
+}
+
+/// A parameter.
+#[derive(Clone, Debug)]
+pub struct Param {
+    /// Its path.
+    pub name: String,
+    /// Its shape.
+    pub shape: Vec<Width>,
+    /// Its first values.
+    pub init: Init,
+    /// The place that makes it.
+    pub span: Span,
+}
+
+/// A vocabulary in the making.
+#[derive(Clone, Debug)]
+pub struct Vocab {
+    /// Path of the layer that owns it.
+    pub name: String,
+    /// Fields that reach it.
+    pub fields: Vec<(DataId, usize)>,
+    /// Of characters.
+    pub chars: bool,
+    /// Least count.
+    pub min_count: usize,
+    /// Word vectors.
+    pub vectors: Option<crate::data::spec::FilePath>,
+    /// Where it is made.
+    pub span: Span,
+}
+
+/// All values, parameters and vocabularies.
+#[derive(Debug, Default)]
+pub struct Graph {
+    /// Nodes; inputs come first.
+    pub nodes: Vec<Node>,
+    /// Parameters in the order made.
+    pub params: Vec<Param>,
+    /// Vocabularies.
+    pub vocabs: Vec<Vocab>,
+    known: HashMap<String, NodeId>,
+    sites: HashMap<Site, String>,
+    taken: HashMap<String, usize>,
+    param_at: HashMap<String, ParamId>,
+    vocab_at: HashMap<String, VocabId>,
+}
+
+impl Graph {
+    /// The node with this id.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0]
+    }
+
+    /// The type of a node.
+    pub fn ty(&self, id: NodeId) -> &Ty {
+        &self.nodes[id.0].ty
+    }
+
+    /// Adds a node, or finds the one that computes the same.
+    pub fn add(&mut self, node: Node) -> NodeId {
+        let key = format!(
+            "{}|{:?}|{:?}|{:?}|{:?}|{:?}|{:?}",
+            node.op, node.inputs, node.attrs, node.params, node.draw, node.vocab, node.ty
+        );
+        if let Some(&id) = self.known.get(&key) {
+            return id;
+        }
+        let id = NodeId(self.nodes.len());
+        self.nodes.push(node);
+        self.known.insert(key, id);
+        id
+    }
+
+    /// The path of what is written at `site`: its owner and the operation's name, numbered when
+    /// the owner has several.
+    pub fn path(&mut self, site: &Site, op: &str) -> String {
+        if let Some(path) = self.sites.get(site) {
+            return path.clone();
+        }
+        let base = if site.owner.is_empty() { op.to_string() } else { format!("{}.{op}", site.owner) };
+        let count = self.taken.entry(base.clone()).or_default();
+        *count += 1;
+        let path = if *count == 1 { base } else { format!("{base}_{count}") };
+        self.sites.insert(site.clone(), path.clone());
+        path
+    }
+
+    /// The parameter of this path, made on first use. `Err` gives the shape it was made with.
+    pub fn param(&mut self, name: String, shape: Vec<Width>, init: Init, span: Span) -> Result<ParamId, Param> {
+        if let Some(&id) = self.param_at.get(&name) {
+            let known = &self.params[id.0];
+            return if known.shape == shape { Ok(id) } else { Err(known.clone()) };
+        }
+        let id = ParamId(self.params.len());
+        self.param_at.insert(name.clone(), id);
+        self.params.push(Param { name, shape, init, span });
+        Ok(id)
+    }
+
+    /// The vocabulary of this path, made on first use.
+    pub fn vocab(&mut self, vocab: Vocab) -> VocabId {
+        if let Some(&id) = self.vocab_at.get(&vocab.name) {
+            return id;
+        }
+        let id = VocabId(self.vocabs.len());
+        self.vocab_at.insert(vocab.name.clone(), id);
+        self.vocabs.push(vocab);
+        id
+    }
+
+    /// The fields whose words reach a node of tokens.
+    pub fn token_fields(&self, id: NodeId) -> Vec<(DataId, usize)> {
+        let node = self.node(id);
+        if node.op == "field" {
+            return field_of(node).into_iter().collect();
+        }
+        node.inputs.iter().flat_map(|i| self.token_fields(*i)).collect()
+    }
+}
+
+/// The data set and position of a `field` node.
+pub fn field_of(node: &Node) -> Option<(DataId, usize)> {
+    let at = |name: &str| match node.attrs.get(name) {
+        Some(crate::plan::Attr::Int(v)) => Some(*v as usize),
+        _ => None,
+    };
+    Some((DataId(at("data")?), at("field")?))
+}
+
+/// The labels of a space.
+#[derive(Clone, Debug)]
+pub struct Space {
+    /// `atis.intent`.
+    pub name: String,
+    /// Where the labels come from.
+    pub from: SpaceSource,
+}
+
+/// Where the labels of a space come from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub enum SpaceSource {
+    Fields(Vec<(DataId, usize)>),
+    Bio(Vec<(DataId, usize)>),
+    Grades(Vec<(DataId, usize)>),
+    List(Vec<String>),
+}
+
+/// Label spaces, each once.
+#[derive(Debug, Default)]
+pub struct Spaces {
+    /// The spaces.
+    pub all: Vec<Space>,
+    known: HashMap<SpaceSource, SpaceId>,
+}
+
+impl Spaces {
+    /// The space with these labels.
+    pub fn get(&mut self, name: &str, from: SpaceSource) -> SpaceId {
+        if let Some(&id) = self.known.get(&from) {
+            return id;
+        }
+        let id = SpaceId(self.all.len());
+        self.known.insert(from.clone(), id);
+        self.all.push(Space { name: name.into(), from });
+        id
+    }
+}
+

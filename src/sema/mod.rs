@@ -1,0 +1,14 @@
+//! Checking: names, types, axes and the dependency graph. Trees become a typed graph; no tensor
+//! exists and no data is read here.
+
+pub mod bind;
+pub mod call;
+pub mod checker;
+pub mod consts;
+pub mod eval;
+pub mod graph;
+pub mod items;
+pub mod model;
+pub mod suggest;
+pub mod symbols;
+pub mod types;

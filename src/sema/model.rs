@@ -1,0 +1,161 @@
+//! What checking gives: the program as a typed graph with its tasks, losses and training.
+
+use std::collections::HashSet;
+
+use super::call::{Bound, TaskId};
+use super::graph::{Graph, NodeId, ParamId, Site, Space};
+use super::types::{On, SpaceId, Width};
+use crate::data::spec::DataSpec;
+use crate::ops::TaskKind;
+use crate::plan::{MetricPlan, TrainPlan};
+use crate::source::Span;
+
+/// A task.
+#[derive(Clone, Debug)]
+pub struct TaskData<'a> {
+    /// `intent`, or `sentiment.books` for a member of a family.
+    pub name: String,
+    /// Its family.
+    pub family: Option<String>,
+    /// `classify`, `tag`, …
+    pub kind: &'static dyn TaskKind,
+    /// What its head is, without what it reads.
+    pub head: Head<'a>,
+    /// What it computes; `None` until it was evaluated, or when that failed.
+    pub built: Option<Built>,
+    /// The name in its declaration.
+    pub span: Span,
+    /// Settings that every task has.
+    pub settings: Bound<'a>,
+    /// Factor of its loss.
+    pub weight: f64,
+    /// The loop names around it.
+    pub scope: super::call::Scope<'a>,
+}
+
+/// A task's head: what `t(x)` and `head: t` take over.
+#[derive(Clone, Debug)]
+pub struct Head<'a> {
+    /// What makes its parameters its own.
+    pub site: Site,
+    /// Path of its parameters: `slots.head`.
+    pub path: String,
+    /// Settings of the kind.
+    pub settings: Bound<'a>,
+    /// The gold, when the task has one and it is well typed.
+    pub gold: Option<(NodeId, Span)>,
+    /// Its label space.
+    pub space: Option<SpaceId>,
+    /// Width of a label embedding and the parameter that holds it.
+    pub form: &'static str,
+}
+
+/// The nodes of a task.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// Places of its predictions.
+    pub on: On,
+    /// What the last projection reads.
+    pub hidden: NodeId,
+    /// Width of `hidden`.
+    pub width: Width,
+    /// What the head gives.
+    pub logits: NodeId,
+    /// Probabilities of each label, where the head has them.
+    pub probs: Option<NodeId>,
+    /// The prediction at each place.
+    pub label: NodeId,
+    /// The gold at the places of the prediction.
+    pub gold: Option<NodeId>,
+    /// Loss of each example, `[B, 1]`.
+    pub loss: Option<NodeId>,
+}
+
+/// A `loss` item.
+#[derive(Clone, Debug)]
+pub struct LossData<'a> {
+    /// Its name, with the member.
+    pub name: String,
+    /// The scalar, or a value for each example.
+    pub node: NodeId,
+    /// Factor.
+    pub weight: f64,
+    /// Its settings.
+    pub settings: Bound<'a>,
+    /// The name in its declaration.
+    pub span: Span,
+}
+
+/// A checked program.
+#[derive(Debug)]
+pub struct Model {
+    /// Stem of the file.
+    pub name: String,
+    /// Data sets.
+    pub datasets: Vec<DataSpec>,
+    /// Label spaces.
+    pub spaces: Vec<Space>,
+    /// Values, parameters and vocabularies.
+    pub graph: Graph,
+    /// Tasks without mistakes, in the order met.
+    pub tasks: Vec<ModelTask>,
+    /// Loss items.
+    pub losses: Vec<ModelLoss>,
+    /// Metric items.
+    pub metrics: Vec<MetricPlan>,
+    /// Training; indices of tasks and losses are positions in the lists above, those of
+    /// parameters positions in the graph's.
+    pub train: TrainPlan,
+    /// Operations that this build checks but does not run, with their places.
+    pub not_run: Vec<(String, Span)>,
+    /// Fields that are a task's gold.
+    pub gold_fields: HashSet<(usize, usize)>,
+}
+
+/// A task of a checked program.
+#[derive(Clone, Debug)]
+pub struct ModelTask {
+    /// `intent`, or `sentiment.books`.
+    pub name: String,
+    /// Its family.
+    pub family: Option<String>,
+    /// Name of its kind.
+    pub kind: &'static str,
+    /// What it computes.
+    pub built: Built,
+    /// Label space.
+    pub space: Option<SpaceId>,
+    /// `softmax`, `crf`, `mse`, …
+    pub head: String,
+    /// Whether each place votes.
+    pub vote: bool,
+    /// Factor of its loss.
+    pub weight: f64,
+    /// Learning rate of its own parameters.
+    pub lr: Option<f64>,
+    /// Only these get its gradient.
+    pub updates: Option<Vec<ParamId>>,
+    /// Metrics, the main one first.
+    pub metrics: Vec<String>,
+    /// Share above which `multilabel` predicts a label.
+    pub threshold: f64,
+    /// Tasks whose outputs it reads.
+    pub reads: Vec<TaskId>,
+    /// The name in its declaration.
+    pub span: Span,
+}
+
+/// A loss item of a checked program.
+#[derive(Clone, Debug)]
+pub struct ModelLoss {
+    /// Its name.
+    pub name: String,
+    /// The scalar, or a value for each example.
+    pub node: NodeId,
+    /// Factor.
+    pub weight: f64,
+    /// Only these get its gradient.
+    pub updates: Option<Vec<ParamId>>,
+    /// The name in its declaration.
+    pub span: Span,
+}

@@ -9,7 +9,9 @@
 pub mod backend;
 pub mod data;
 pub mod diagnostics;
+pub mod ops;
 pub mod plan;
+pub mod sema;
 pub mod source;
 pub mod syntax;
 #[cfg(feature = "train")]

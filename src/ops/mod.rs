@@ -2,6 +2,8 @@
 //! are the only list of what exists.
 
 pub mod signature;
+pub mod tasks;
+pub mod training;
 
 use std::fmt;
 

@@ -97,16 +97,16 @@ impl<'a> Checker<'a> {
     }
 
     /// Reports a name that nothing declares, unless it stood in a slice that did not parse.
-    pub(super) fn unknown(&mut self, name: &Ident, s: &Scope<'a>) -> Val<'a> {
+    pub(super) fn unknown(&mut self, name: &'a Ident, s: &Scope<'a>) -> Val<'a> {
         if self.tolerated.contains(&name.text) {
             return Val::Error;
         }
         let locals = s.locals.iter().map(|(n, _)| *n);
         let items = self.symbols.by_name.keys().copied();
-        let near = suggest::nearest(&name.text, locals.chain(items).chain(ops::names()));
+        let near = suggest::nearest(&name.text, locals.chain(items).chain(ops::names())).map(str::to_string);
         let mut d = Diagnostic::new(codes::UNKNOWN_NAME, name.span, format!("nothing is named '{}'", name.text));
         if let Some(near) = near {
-            d = d.fix(name.span, near, format!("did you mean '{near}'?"));
+            d = d.fix(name.span, near.clone(), format!("did you mean '{near}'?"));
         }
         self.fail(s, d)
     }

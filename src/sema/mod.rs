@@ -11,4 +11,5 @@ pub mod items;
 pub mod model;
 pub mod suggest;
 pub mod symbols;
+pub mod tasks;
 pub mod types;

@@ -1,0 +1,4 @@
+//! Signatures of the `train` block.
+use super::signature::{Group, Signature};
+/// Settings of the `train` block.
+pub static TRAIN: Signature = Signature { name: "train", group: Group::Internal, doc: "", inputs: &[], args: &[] };

@@ -1,0 +1,441 @@
+//! Tasks: their heads, what they read, and the outputs that they hand on.
+
+use super::call::{Bound, Checked, Reported, Scope, TaskId, Val};
+use super::checker::{Checker, Key, State};
+use super::graph::{Node, NodeId};
+use super::model::{Built, Head, TaskData};
+use super::suggest;
+use super::symbols::{Symbol, SymbolKind};
+use super::types::{On, Ty, Width};
+use crate::diagnostics::{Diagnostic, codes};
+use crate::ops::{self, HeadRequest};
+use crate::plan::{Attr, Attrs, Init};
+use crate::source::Span;
+use crate::syntax::ast::{Arg, Expr, ExprKind, Ident, ItemKind, Task};
+
+/// Outputs of a task, for messages and suggestions.
+pub const OUTPUTS: &[&str] =
+    &["probs", "logits", "hidden", "embedding", "label", "sample", "gold", "loss", "top", "states", "words", "voted", "replaced"];
+
+impl<'a> Checker<'a> {
+    /// A task's head, without what the task reads.
+    pub(super) fn task_head(&mut self, symbol: &Symbol<'a>, member: usize, span: Span) -> Checked<TaskId> {
+        let key = Key { name: symbol.name, member, head: true };
+        let symbol = symbol.clone();
+        let value = self.evaluate(key, span, |c| c.declare_task(&symbol, member).map_or(Val::Error, Val::Task));
+        if let Val::Task(id) = value { Ok(id) } else { Err(Reported) }
+    }
+
+    fn declare_task(&mut self, symbol: &Symbol<'a>, member: usize) -> Checked<TaskId> {
+        let ItemKind::Task(task) = &symbol.item.kind else { return Err(Reported) };
+        let mut scope = self.item_scope(symbol, member, symbol.name);
+        scope.in_loss = true;
+        let Some(kind) = ops::task_kind(&task.kind.text) else { return Err(self.unknown_kind(task)) };
+        let (own, settings) = self.task_settings(kind.signature(), task, &scope);
+        let name = scope.owner.clone().unwrap_or_default().to_string();
+        let gold = self.task_gold(task, &scope);
+        let site = self.site(&scope, task.decl.span);
+        let path = format!("{name}.head");
+        let head = Head { site, path, settings: own, gold: gold.ok().flatten(), space: None, form: "" };
+        let mut request = HeadRequest { head, span: task.head_span };
+        if gold.is_ok() {
+            kind.head(self, &mut request)?;
+        } else {
+            // What the task reads is still checked; its gold was reported.
+            let _ = kind.head(self, &mut request);
+        }
+        let mut head = request.head;
+        self.shared_head(&settings, &mut head, &scope);
+        let weight = match settings.any("weight") {
+            Some(e) => self.weight(e, &scope)?,
+            None => 1.0,
+        };
+        if let Some(e) = settings.any("metric") {
+            self.task_metric(e, kind);
+        }
+        let id = TaskId(self.tasks.len());
+        let family = symbol.is_family().then(|| symbol.name.to_string());
+        scope.in_loss = false;
+        self.tasks.push(TaskData { name, family, kind, head, built: None, span: symbol.span, settings, weight, scope });
+        Ok(id)
+    }
+
+    fn unknown_kind(&mut self, task: &Task) -> Reported {
+        let message = format!("'{}' is no kind of task", task.kind.text);
+        let mut d = Diagnostic::new(codes::UNKNOWN_TYPE, task.kind.span, message);
+        let names: Vec<&str> = ops::TASKS.iter().map(|t| t.signature().name).collect();
+        d = match suggest::nearest(&task.kind.text, names.iter().copied()) {
+            Some(near) => d.fix(task.kind.span, near, format!("did you mean '{near}'?")),
+            None => d.help(format!("the kinds are {}", ops::list_words(&names))),
+        };
+        self.error(d)
+    }
+
+    /// Splits a task's settings into those of its kind and those of every task.
+    fn task_settings(
+        &mut self,
+        own: &'static ops::Signature,
+        task: &'a Task,
+        s: &Scope<'a>,
+    ) -> (Bound<'a>, Bound<'a>) {
+        let common = &ops::tasks::COMMON;
+        let mut bound = (Bound::none(own), Bound::none(common));
+        for setting in &task.settings {
+            let one = std::slice::from_ref(setting);
+            let name = setting.name.text.as_str();
+            let target = if own.arg(name).is_some() {
+                &mut bound.0
+            } else if common.arg(name).is_some() {
+                &mut bound.1
+            } else {
+                self.unknown_setting(setting.name.span, name, own, s);
+                continue;
+            };
+            let known: Option<Span> = target.given.iter().find(|(n, _)| **n == name).map(|(_, v)| v.1);
+            if let Some(first) = known {
+                let d = Diagnostic::new(codes::DUPLICATE_SETTING, setting.name.span, format!("'{name}' is given twice"));
+                self.error_in(s, d.also(first, "first given here"));
+                continue;
+            }
+            let fresh = self.bind_settings(target.signature, one, s);
+            let target = if own.arg(name).is_some() { &mut bound.0 } else { &mut bound.1 };
+            target.given.extend(fresh.given);
+        }
+        bound
+    }
+
+    fn unknown_setting(&mut self, span: Span, name: &str, own: &'static ops::Signature, s: &Scope<'a>) {
+        let all: Vec<&str> = own.args.iter().chain(ops::tasks::COMMON.args).map(|a| a.name).collect();
+        let mut d = Diagnostic::new(codes::UNKNOWN_SETTING, span, format!("a `{}` task has no setting '{name}'", own.name));
+        if let Some(near) = suggest::nearest(name, all.iter().copied()) {
+            d = d.fix(span, near, format!("did you mean '{near}'?"));
+        } else if ops::training::TRAIN.arg(name).is_some() {
+            d = d.help(format!("'{name}' is a setting of the `train` block"));
+        } else {
+            d = d.help(format!("it has {}", ops::list_words(&all)));
+        }
+        self.error_in(s, d);
+    }
+
+    fn task_gold(&mut self, task: &'a Task, s: &Scope<'a>) -> Checked<Option<(NodeId, Span)>> {
+        let Some(first) = task.gold.first() else { return Ok(None) };
+        if let Some(extra) = task.gold.get(1) {
+            let message = format!("'{}' takes one gold", task.kind.text);
+            self.error_in(s, Diagnostic::new(codes::UNKNOWN_ARGUMENT, extra.span, message));
+        }
+        let value = self.eval(&first.value, s);
+        if let (Val::Task(_) | Val::Func(_), "distill") = (&value, task.kind.text.as_str()) {
+            return Ok(None);
+        }
+        let node = self.value_node(&value, first.value.span, s)?;
+        Ok(Some((node, first.value.span)))
+    }
+
+    /// `head: other` takes over another task's head.
+    fn shared_head(&mut self, settings: &Bound<'a>, head: &mut Head<'a>, s: &Scope<'a>) {
+        let Some(e) = settings.any("head") else { return };
+        let ExprKind::Name(name) = &e.kind else { return };
+        if name.text == head.form || head.form.is_empty() {
+            return;
+        }
+        let Some(symbol) = self.symbols.by_name.get(name.text.as_str()).cloned() else {
+            let forms = head.settings.signature;
+            let message = format!("a `{}` task has no head '{}'", forms.name, name.text);
+            let tasks = self.symbols.nearest(&name.text, |k| k == SymbolKind::Task);
+            let mut d = Diagnostic::new(codes::TASK_HEAD, name.span, message);
+            let near = suggest::nearest(&name.text, ["softmax", "crf", "heads", "biaffine"]).or(tasks);
+            if let Some(near) = near {
+                d = d.fix(name.span, near, format!("did you mean '{near}'?"));
+            }
+            self.error_in(s, d);
+            return;
+        };
+        if symbol.kind != SymbolKind::Task {
+            return;
+        }
+        let Ok(other) = self.task_head(&symbol, 0, name.span) else { return };
+        let other = &self.tasks[other.0];
+        if let (Some(mine), Some(theirs)) = (head.space, other.head.space)
+            && mine != theirs
+        {
+            let (x, y) = (&self.spaces.all[mine.0].name, &self.spaces.all[theirs.0].name);
+            let message = format!("'{}' cannot share the head of '{}': their labels differ ('{x}' and '{y}')", s.owner.as_deref().unwrap_or(""), other.name);
+            let d = Diagnostic::new(codes::SPACE_MISMATCH, name.span, message).also(other.span, "declared here");
+            self.error_in(s, d);
+            return;
+        }
+        (head.site, head.path, head.form) = (other.head.site.clone(), other.head.path.clone(), other.head.form);
+    }
+
+    /// A weight: a number, also a negative one.
+    pub(super) fn weight(&mut self, e: &'a Expr, s: &Scope<'a>) -> Checked<f64> {
+        if matches!(e.kind, ExprKind::Call { .. } | ExprKind::Member { .. }) {
+            let d = Diagnostic::new(codes::NOT_RUN_YET, e.span, "this build takes only numbers as weights")
+                .help("write the weight into a `loss` item instead: `loss x = w * t.loss`");
+            return Err(self.error_in(s, d));
+        }
+        let value = self.constant(e, s)?;
+        value.number().ok_or(()).map_err(|()| {
+            let message = format!("a weight is a number, and this is {}", value.noun());
+            self.error_in(s, Diagnostic::new(codes::BAD_SETTING, e.span, message))
+        })
+    }
+
+    fn task_metric(&mut self, e: &'a Expr, kind: &'static dyn ops::TaskKind) {
+        let ExprKind::Name(name) = &e.kind else { return };
+        if kind.metrics().contains(&name.text.as_str()) {
+            return;
+        }
+        let message = format!("'{}' does not measure a `{}` task", name.text, kind.signature().name);
+        let mut d = Diagnostic::new(codes::TASK_METRIC, e.span, message);
+        d = match suggest::nearest(&name.text, kind.metrics().iter().copied()) {
+            Some(near) => d.fix(e.span, near, format!("did you mean '{near}'?")),
+            None => d.help(format!("its metrics are {}", ops::list_words(kind.metrics()))),
+        };
+        self.error(d);
+    }
+
+    /// The nodes of a task: evaluates what it reads, once.
+    pub(super) fn built(&mut self, id: TaskId, span: Span) -> Checked<Built> {
+        if let Some(built) = &self.tasks[id.0].built {
+            return Ok(built.clone());
+        }
+        let Some((symbol, member)) = self.task_symbol(id) else { return Err(Reported) };
+        let key = Key { name: symbol.name, member, head: false };
+        if matches!(self.memo.get(&key), Some(State::Done(_))) {
+            return Err(Reported);
+        }
+        let ItemKind::Task(task) = &symbol.item.kind else { return Err(Reported) };
+        let data = self.tasks[id.0].clone();
+        self.evaluate(key, span, |c| {
+            let value = c.eval(&task.input, &data.scope);
+            let Ok(x) = c.value_node(&value, task.input.span, &data.scope) else { return Val::Error };
+            if let Ok(built) = c.build_head(&data, x, task.input.span, data.head.gold) {
+                c.tasks[id.0].built = Some(built);
+            }
+            Val::Task(id)
+        });
+        self.tasks[id.0].built.clone().ok_or(Reported)
+    }
+
+    fn build_head(&mut self, t: &TaskData<'a>, x: NodeId, at: Span, gold: Option<(NodeId, Span)>) -> Checked<Built> {
+        let x = match t.settings.float("dropout") {
+            Some(p) if p > 0.0 => {
+                let node = Node {
+                    op: "dropout",
+                    inputs: vec![x],
+                    attrs: Attrs::from([("p".to_string(), Attr::Float(p))]),
+                    params: vec![],
+                    ty: self.graph.ty(x).clone(),
+                    span: at,
+                    path: t.name.as_str().into(),
+                    draw: Some(t.head.site.clone()),
+                    vocab: None,
+                };
+                self.graph.add(node)
+            }
+            _ => x,
+        };
+        let mut head = t.head.clone();
+        for name in ["vote", "over"] {
+            if let Some(value) = t.settings.get(name) {
+                head.settings.given.insert(name, value.clone());
+            }
+        }
+        t.kind.build(self, &head, x, at, gold)
+    }
+
+    pub(super) fn task_symbol(&self, id: TaskId) -> Option<(Symbol<'a>, usize)> {
+        let (key, _) = self.memo.iter().find(
+            |(k, v)| matches!((k.head, v), (true, State::Done(Val::Task(t))) if *t == id),
+        )?;
+        Some((self.symbols.by_name[key.name].clone(), key.member))
+    }
+
+    /// `t(x)`: the head of t on another value.
+    pub(super) fn apply_head(&mut self, task: TaskId, inputs: Vec<(Val<'a>, Span)>, span: Span, s: &Scope<'a>) -> Val<'a> {
+        let [(value, at)] = inputs.as_slice() else {
+            let d = Diagnostic::new(codes::WRONG_INPUT, span, "a task's head takes one value");
+            return self.fail(s, d);
+        };
+        match self.value_node(value, *at, s) {
+            Ok(node) => Val::Applied(task, node),
+            Err(Reported) => Val::Error,
+        }
+    }
+
+    /// `data.field`, `task.output`, `candidates.part`.
+    pub(super) fn member(&mut self, base: &'a Expr, name: &'a Ident, args: &'a [Arg], s: &Scope<'a>) -> Val<'a> {
+        let span = base.span.to(name.span);
+        match self.eval(base, s) {
+            Val::Error => Val::Error,
+            Val::Data(on) => self.field_value(&on, name, s),
+            Val::Task(t) => self.output(t, None, name, args, span, s),
+            Val::Applied(t, x) => self.output(t, Some(x), name, args, span, s),
+            Val::Tasks(members) => {
+                let values = members.iter().map(|t| self.output(*t, None, name, args, span, s)).collect();
+                self.union_of(values, &name.text, span, s)
+            }
+            Val::Top(t, on) => self.candidates(t, &on, name, span, s),
+            _ => {
+                let message = format!("'{}' belongs to no data set or task", name.text);
+                self.fail(s, Diagnostic::new(codes::UNKNOWN_FIELD, name.span, message))
+            }
+        }
+    }
+
+    fn output(
+        &mut self,
+        id: TaskId,
+        applied: Option<NodeId>,
+        name: &'a Ident,
+        args: &'a [Arg],
+        span: Span,
+        s: &Scope<'a>,
+    ) -> Val<'a> {
+        let kind = self.tasks[id.0].kind;
+        let known = OUTPUTS.contains(&name.text.as_str()) || kind.metrics().contains(&name.text.as_str());
+        if !known {
+            let task = self.tasks[id.0].name.clone();
+            let message = format!("the task '{task}' has no output '{}'", name.text);
+            let mut d = Diagnostic::new(codes::UNKNOWN_FIELD, name.span, message);
+            d = match suggest::nearest(&name.text, OUTPUTS.iter().copied()) {
+                Some(near) => d.fix(name.span, near, format!("did you mean '{near}'?")),
+                None => d.help("its outputs are `probs`, `logits`, `hidden`, `embedding(d)`, `label`, `gold` and `loss`"),
+            };
+            return self.fail(s, d);
+        }
+        let built = match applied {
+            None => self.built(id, span),
+            Some(x) => self.applied_head(id, x, span),
+        };
+        match built {
+            Ok(built) => self.part_of_task(id, &built, name, args, span, s).unwrap_or(Val::Error),
+            Err(Reported) => Val::Error,
+        }
+    }
+
+    fn applied_head(&mut self, id: TaskId, x: NodeId, span: Span) -> Checked<Built> {
+        let task = self.tasks[id.0].clone();
+        let gold = task.head.gold.filter(|(g, _)| {
+            let (gold, value) = (self.graph.ty(*g).on(), self.graph.ty(x).on());
+            gold.zip(value).is_some_and(|(a, b)| a.example == b.example)
+        });
+        self.build_head(&task, x, span, gold)
+    }
+
+    fn part_of_task(
+        &mut self,
+        id: TaskId,
+        built: &Built,
+        name: &'a Ident,
+        args: &'a [Arg],
+        span: Span,
+        s: &Scope<'a>,
+    ) -> Checked<Val<'a>> {
+        let missing = |c: &mut Self, what: &str| {
+            let task = c.tasks[id.0].name.clone();
+            let d = Diagnostic::new(codes::UNKNOWN_FIELD, name.span, format!("the task '{task}' has no {what}"));
+            c.error_in(s, d)
+        };
+        let node = match name.text.as_str() {
+            "hidden" => built.hidden,
+            "logits" => built.logits,
+            "probs" => built.probs.ok_or(()).map_err(|()| missing(self, "probabilities"))?,
+            "label" => return self.label_output(built, args, span, s).map(Val::Node),
+            "gold" => {
+                let gold = built.gold.ok_or(()).map_err(|()| missing(self, "gold here"))?;
+                let ty = self.graph.ty(gold).clone();
+                self.plain("read_gold", vec![gold], Attrs::new(), ty, span)
+            }
+            "loss" => built.loss.ok_or(()).map_err(|()| missing(self, "loss here: it has no gold on these examples"))?,
+            "embedding" => return self.embedding_output(id, built, args, span, s).map(Val::Node),
+            "top" => {
+                let mut on = built.on.examples();
+                on.axes.push(format!("{}.top", self.tasks[id.0].name).into());
+                self.bind_args(&ops::tasks::TOP, args, name.span, s);
+                return Ok(Val::Top(id, on));
+            }
+            "sample" => self.plain("sample", vec![built.label], Attrs::new(), self.graph.ty(built.label).clone(), span),
+            "states" | "words" => {
+                let ty = Ty::Vector(built.on.clone(), built.width.clone());
+                self.plain("generated", vec![built.hidden], Attrs::new(), ty, span)
+            }
+            other => {
+                let ty = Ty::Vector(built.on.examples(), 1.into());
+                let attrs = Attrs::from([("metric".to_string(), Attr::Str(other.to_string()))]);
+                self.plain("figure", vec![built.label], attrs, ty, span)
+            }
+        };
+        Ok(Val::Node(node))
+    }
+
+    /// `.label`, or `.label(gold: 90%)`: teacher forcing.
+    fn label_output(&mut self, built: &Built, args: &'a [Arg], span: Span, s: &Scope<'a>) -> Checked<NodeId> {
+        let bound = self.bind_args(&ops::tasks::LABEL, args, span, s);
+        let (Some(p), Some(gold)) = (bound.float("gold"), built.gold) else { return Ok(built.label) };
+        if p == 0.0 {
+            return Ok(built.label);
+        }
+        let node = Node {
+            op: "forced_label",
+            inputs: vec![built.label, gold],
+            attrs: Attrs::from([("gold".to_string(), Attr::Float(p))]),
+            params: vec![],
+            ty: self.graph.ty(built.label).clone(),
+            span,
+            path: s.owner.clone().unwrap_or_default(),
+            draw: Some(self.site(s, span)),
+            vocab: None,
+        };
+        Ok(self.graph.add(node))
+    }
+
+    /// `.embedding(d)`: the expected label embedding, Σ p(y) e(y).
+    fn embedding_output(&mut self, id: TaskId, built: &Built, args: &'a [Arg], span: Span, s: &Scope<'a>) -> Checked<NodeId> {
+        let bound = self.bind_args(&ops::tasks::EMBEDDING, args, span, s);
+        let Some(d) = bound.width("d") else { return Err(Reported) };
+        let task = self.tasks[id.0].clone();
+        let (Some(probs), Some(space)) = (built.probs, task.head.space) else {
+            let message = format!("the task '{}' has no labels to embed", task.name);
+            return Err(self.error_in(s, Diagnostic::new(codes::UNKNOWN_FIELD, span, message)));
+        };
+        let path = format!("{}.embedding_{}", task.name, self.show_width(&d));
+        let table = self.param_at(path.clone(), vec![Width::from(space), d.clone()], Init::Normal(0.1), span, s)?;
+        let on = self.graph.ty(probs).on().cloned().unwrap_or_else(On::free);
+        let node = Node {
+            op: "expected_embedding",
+            inputs: vec![probs],
+            attrs: Attrs::new(),
+            params: vec![table],
+            ty: Ty::Vector(on, d),
+            span,
+            path: path.into(),
+            draw: None,
+            vocab: None,
+        };
+        Ok(self.graph.add(node))
+    }
+
+    /// Parts of `.top(k)`.
+    fn candidates(&mut self, id: TaskId, on: &On, name: &'a Ident, span: Span, s: &Scope<'a>) -> Val<'a> {
+        let Ok(built) = self.built(id, span) else { return Val::Error };
+        let ty = match name.text.as_str() {
+            "hidden" => Ty::Vector(on.clone(), built.width.clone()),
+            "score" | "f1" => Ty::Vector(on.clone(), 1.into()),
+            "correct" => Ty::Gold(on.clone(), super::types::GoldKind::Choice, None),
+            "label" => match self.tasks[id.0].head.space {
+                Some(space) => Ty::Label(on.clone(), space),
+                None => Ty::Vector(on.clone(), 1.into()),
+            },
+            other => {
+                let message = format!("candidates have no '{other}'");
+                let d = Diagnostic::new(codes::UNKNOWN_FIELD, name.span, message)
+                    .help("they have `hidden`, `label`, `score`, `correct` and `f1`");
+                return self.fail(s, d);
+            }
+        };
+        let attrs = Attrs::from([("part".to_string(), Attr::Str(name.text.clone()))]);
+        Val::Node(self.plain("top", vec![built.logits, built.hidden], attrs, ty, span))
+    }
+}

@@ -1,6 +1,7 @@
 //! Checking: names, types, axes and the dependency graph. Trees become a typed graph; no tensor
 //! exists and no data is read here.
 
+pub mod analysis;
 pub mod bind;
 pub mod call;
 pub mod checker;
@@ -8,8 +9,12 @@ pub mod consts;
 pub mod eval;
 pub mod graph;
 pub mod items;
+mod lints;
 pub mod model;
 pub mod suggest;
 pub mod symbols;
 pub mod tasks;
 pub mod types;
+mod walk;
+
+pub use analysis::{Analysis, Program, check, read};

@@ -1,0 +1,377 @@
+//! A program, checked: files are brought together, every item is evaluated, lints are run.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use super::call::{Scope, TaskId, Val};
+use super::checker::Checker;
+use super::consts::Const;
+use super::lints;
+use super::model::{LossData, Model, ModelLoss, ModelTask};
+use super::symbols::{Collector, Symbol, SymbolKind, Symbols};
+use super::types::{Ty, Width};
+use crate::diagnostics::{Diagnostic, codes};
+use crate::ops;
+use crate::plan::MetricPlan;
+use crate::source::{FileId, Loader, SourceMap, Span};
+use crate::syntax::{self, Parse, ast::ItemKind};
+
+/// What checking a program gives.
+#[derive(Debug)]
+pub struct Analysis {
+    /// The program, when nothing in it is an error.
+    pub model: Option<Model>,
+    /// Everything there is to say, sorted by place.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// The files of a program: the one asked for and those it uses.
+#[derive(Debug)]
+pub struct Program {
+    /// Stem of the entry file.
+    pub name: String,
+    /// The trees, the entry file's last.
+    pub files: Vec<Parse>,
+    /// Mistakes of reading and parsing.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads and parses a file and all that it uses.
+pub fn read(entry: &Path, loader: &dyn Loader, sources: &mut SourceMap) -> Program {
+    let name = entry.file_stem().map_or_else(|| "program".into(), |s| s.to_string_lossy().into_owned());
+    let mut reader = Reader { loader, sources, open: Vec::new(), done: HashSet::new(), files: Vec::new(), diagnostics: Vec::new() };
+    reader.file(entry, None);
+    Program { name, files: reader.files, diagnostics: reader.diagnostics }
+}
+
+struct Reader<'r> {
+    loader: &'r dyn Loader,
+    sources: &'r mut SourceMap,
+    open: Vec<(PathBuf, Option<Span>)>,
+    done: HashSet<PathBuf>,
+    files: Vec<Parse>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Reader<'_> {
+    fn file(&mut self, path: &Path, used_at: Option<Span>) {
+        if let Some(start) = self.open.iter().position(|(p, _)| p == path) {
+            return self.cycle(start, used_at);
+        }
+        if self.done.contains(path) {
+            return;
+        }
+        let text = match self.loader.load(path) {
+            Ok(text) => text,
+            Err(e) => return self.unreadable(path, &e, used_at),
+        };
+        let id: FileId = self.sources.add(path, &text);
+        let text = self.sources.file(id).text.clone();
+        let mut parse = syntax::parse(id, &text);
+        self.diagnostics.append(&mut parse.diagnostics);
+        self.open.push((path.to_path_buf(), used_at));
+        for item in &parse.ast.items {
+            if let ItemKind::Use(u) = &item.kind
+                && u.run_as.is_none()
+            {
+                let target = path.parent().unwrap_or(Path::new("")).join(&u.path);
+                self.file(&target, Some(u.path_span));
+            }
+        }
+        self.open.pop();
+        self.done.insert(path.to_path_buf());
+        self.files.push(parse);
+    }
+
+    fn unreadable(&mut self, path: &Path, e: &std::io::Error, used_at: Option<Span>) {
+        let message = format!("cannot read '{}': {e}", path.display());
+        self.diagnostics.push(match used_at {
+            Some(span) => Diagnostic::new(codes::BAD_USE, span, message)
+                .help("paths are relative to the file that says `use`"),
+            None => Diagnostic::placeless(codes::INPUT, message).help("name a `.mtl` file that exists"),
+        });
+    }
+
+    fn cycle(&mut self, start: usize, used_at: Option<Span>) {
+        let mut edges: Vec<Span> = self.open[start + 1..].iter().filter_map(|(_, at)| *at).collect();
+        edges.extend(used_at);
+        let Some((first, rest)) = edges.split_first() else { return };
+        let mut d = Diagnostic::new(codes::CYCLE, *first, "a cycle of files: each uses the next").label("used here");
+        for at in rest {
+            d = d.also(*at, "and used here");
+        }
+        self.diagnostics.push(d);
+    }
+}
+
+/// Checks a program. `overrides` are the `--set` values of consts.
+pub fn check(program: Program, sources: &SourceMap, overrides: HashMap<String, Const>) -> Analysis {
+    let Program { name, files, diagnostics } = program;
+    let mut c = Checker {
+        symbols: Symbols::default(),
+        tolerated: files.iter().flat_map(|f| f.tolerated.iter().cloned()).collect(),
+        graph: Default::default(),
+        spaces: Default::default(),
+        datasets: Vec::new(),
+        data_at: HashMap::new(),
+        broken_fields: HashSet::new(),
+        tasks: Vec::new(),
+        losses: Vec::new(),
+        memo: HashMap::new(),
+        stack: Vec::new(),
+        applied: HashMap::new(),
+        visited: HashSet::new(),
+        overrides,
+        diagnostics,
+    };
+    collect(&mut c, &files);
+    let metrics = items(&mut c);
+    let train = c.training(&metrics);
+    lints::names(&mut c, &files);
+    let mut model = None;
+    if !c.diagnostics.iter().any(Diagnostic::is_error)
+        && let Some(train) = train
+    {
+        let mut m = finish(&mut c, name, metrics, train);
+        lints::graph(&mut c, &mut m);
+        model = Some(m);
+    }
+    let mut diagnostics = std::mem::take(&mut c.diagnostics);
+    lints::allow(&mut diagnostics, &files, sources);
+    crate::diagnostics::render::sort(&mut diagnostics);
+    if diagnostics.iter().any(Diagnostic::is_error) {
+        model = None;
+    }
+    Analysis { model, diagnostics }
+}
+
+/// Declares the names of all files; lists of loops may name consts of any file.
+fn collect<'a>(c: &mut Checker<'a>, files: &'a [Parse]) {
+    for file in files {
+        for item in &file.ast.items {
+            if let ItemKind::Const(k) = &item.kind {
+                c.symbols.by_name.entry(k.name.text.as_str()).or_insert(Symbol {
+                    name: &k.name.text,
+                    kind: SymbolKind::Const,
+                    span: k.name.span,
+                    item,
+                    part: 0,
+                    index: Vec::new(),
+                    family: Rc::new(super::symbols::Family { members: vec![Default::default()] }),
+                });
+            }
+        }
+    }
+    let mut lists: HashMap<Span, Result<Const, Diagnostic>> = HashMap::new();
+    for file in files {
+        loops(c, &file.ast.items, &mut lists);
+    }
+    let consts = |e: &'a crate::syntax::ast::Expr| {
+        lists.get(&e.span).cloned().unwrap_or_else(|| Ok(Const::List(Vec::new())))
+    };
+    let mut found = Vec::new();
+    let mut collector = Collector { symbols: Symbols::default(), consts: &consts, diagnostics: &mut found };
+    for file in files {
+        collector.items(&file.ast.items, &Rc::default());
+    }
+    c.symbols = collector.symbols;
+    c.diagnostics.append(&mut found);
+}
+
+fn loops<'a>(
+    c: &mut Checker<'a>,
+    items: &'a [crate::syntax::ast::Item],
+    lists: &mut HashMap<Span, Result<Const, Diagnostic>>,
+) {
+    for item in items {
+        if let ItemKind::For(f) = &item.kind {
+            let before = c.diagnostics.len();
+            let value = c.constant(&f.list, &Scope::default());
+            let value = match value {
+                Ok(value) => Ok(value),
+                Err(_) => match c.diagnostics.drain(before..).next() {
+                    Some(d) => Err(d),
+                    None => Ok(Const::List(Vec::new())),
+                },
+            };
+            lists.insert(f.list.span, value);
+            loops(c, &f.items, lists);
+        }
+    }
+}
+
+/// Evaluates every item, whether another one names it or not.
+fn items(c: &mut Checker<'_>) -> Vec<MetricPlan> {
+    let symbols: Vec<Symbol<'_>> = c.symbols.by_name.values().cloned().collect();
+    for symbol in symbols.iter().filter(|s| s.kind == SymbolKind::Data) {
+        for member in symbol.distinct() {
+            c.data_item(symbol, member);
+        }
+    }
+    for symbol in &symbols {
+        for member in symbol.distinct() {
+            item(c, symbol, member);
+        }
+    }
+    for symbol in &symbols {
+        if matches!(symbol.kind, SymbolKind::Layer | SymbolKind::Def) && !c.visited.contains(symbol.name) {
+            unapplied(c, symbol);
+        }
+    }
+    let metrics = symbols.iter().filter(|s| s.kind == SymbolKind::Metric);
+    metrics.flat_map(|s| s.distinct().into_iter().map(move |m| (s, m))).filter_map(|(s, m)| c.metric_item(s, m)).collect()
+}
+
+fn item<'a>(c: &mut Checker<'a>, symbol: &Symbol<'a>, member: usize) {
+    let scope = Scope::default();
+    match symbol.kind {
+        SymbolKind::Const | SymbolKind::Let => {
+            c.item(symbol.name, Some(member), symbol.span, &scope);
+        }
+        SymbolKind::Task => {
+            if let Ok(id) = c.task_head(symbol, member, symbol.span) {
+                let _ = c.built(id, symbol.span);
+            } else if let ItemKind::Task(task) = &symbol.item.kind {
+                let scope = c.item_scope(symbol, member, symbol.name);
+                c.eval(&task.input, &scope);
+            }
+        }
+        SymbolKind::Loss => loss(c, symbol, member),
+        SymbolKind::Run => {
+            c.item(symbol.name, Some(member), symbol.span, &scope);
+        }
+        _ => {}
+    }
+}
+
+/// Checks the body of a layer that nothing applies, as far as that can be done without an input.
+fn unapplied<'a>(c: &mut Checker<'a>, symbol: &Symbol<'a>) {
+    match &symbol.item.kind {
+        ItemKind::Layer(layer) => {
+            let mut scope = c.item_scope(symbol, 0, symbol.name);
+            scope.closed = Some(symbol.name);
+            for p in layer.params.iter().flatten() {
+                scope.locals.push((&p.name.text, Val::Error));
+            }
+            for l in &layer.lets {
+                c.eval(&l.value, &scope);
+                scope.locals.extend(l.names.iter().map(|n| (n.name.text.as_str(), Val::Error)));
+            }
+            c.eval(&layer.body, &scope);
+        }
+        ItemKind::Def(def) => {
+            let mut scope = Scope { closed: Some(symbol.name), ..Scope::default() };
+            scope.locals = def.params.iter().map(|p| (p.name.text.as_str(), Val::Error)).collect();
+            for l in &def.lets {
+                c.eval(&l.value, &scope);
+                scope.locals.extend(l.names.iter().map(|n| (n.name.text.as_str(), Val::Error)));
+            }
+            c.eval(&def.body, &scope);
+        }
+        _ => {}
+    }
+}
+
+fn loss<'a>(c: &mut Checker<'a>, symbol: &Symbol<'a>, member: usize) {
+    let ItemKind::Loss(item) = &symbol.item.kind else { return };
+    let mut scope = c.item_scope(symbol, member, symbol.name);
+    scope.in_loss = true;
+    let settings = c.bind_settings(&ops::training::LOSS, &item.settings, &scope);
+    let weight = settings.any("weight").map_or(Ok(1.0), |e| c.weight(e, &scope));
+    let value = c.eval(&item.value, &scope);
+    let Ok(node) = c.value_node(&value, item.value.span, &scope) else { return };
+    let scalar = match c.graph.ty(node) {
+        Ty::Scalar => true,
+        Ty::Vector(_, width) => *width == Width::from(1),
+        _ => false,
+    };
+    if !scalar {
+        let shown = c.show(&c.graph.ty(node).clone());
+        let message = format!("a loss is one number for each example, and this is {shown}");
+        let d = Diagnostic::new(codes::NOT_SCALAR, item.value.span, message)
+            .help("use a task's `.loss`, or compare two values with `kl`, `mse` or `cosine`");
+        c.error(d);
+        return;
+    }
+    let Ok(weight) = weight else { return };
+    let name = scope.owner.clone().unwrap_or_default().to_string();
+    c.losses.push(LossData { name, node, weight, settings, span: symbol.span });
+}
+
+/// The model of a program without mistakes.
+fn finish(c: &mut Checker<'_>, name: String, metrics: Vec<MetricPlan>, train: crate::plan::TrainPlan) -> Model {
+    let mut tasks = Vec::new();
+    for i in 0..c.tasks.len() {
+        if let Some(task) = model_task(c, i) {
+            tasks.push(task);
+        }
+    }
+    let losses = (0..c.losses.len())
+        .map(|i| {
+            let l = c.losses[i].clone();
+            let updates = l.settings.any("updates").and_then(|e| c.paths(e, &Scope::default()).ok());
+            ModelLoss { name: l.name, node: l.node, weight: l.weight, updates, span: l.span }
+        })
+        .collect();
+    let not_run = not_run(c);
+    Model {
+        name,
+        datasets: std::mem::take(&mut c.datasets),
+        spaces: c.spaces.all.clone(),
+        graph: std::mem::take(&mut c.graph),
+        tasks,
+        losses,
+        metrics,
+        train,
+        not_run,
+        gold_fields: HashSet::new(),
+    }
+}
+
+fn model_task(c: &mut Checker<'_>, i: usize) -> Option<ModelTask> {
+    let t = c.tasks[i].clone();
+    let built = t.built.clone()?;
+    let updates = t.settings.any("updates").and_then(|e| c.paths(e, &t.scope).ok());
+    let mut metrics: Vec<String> = t.kind.metrics().iter().map(|m| m.to_string()).collect();
+    let chosen = match t.settings.any("metric").map(|e| &e.kind) {
+        Some(crate::syntax::ast::ExprKind::Name(n)) => n.text.clone(),
+        _ => t.kind.main_metric(c, &t.head).to_string(),
+    };
+    metrics.sort_by_key(|m| *m != chosen);
+    Some(ModelTask {
+        reads: lints::reads(c, TaskId(i), &built),
+        vote: t.settings.bool("vote"),
+        head: t.head.form.to_string(),
+        threshold: t.head.settings.float("threshold").unwrap_or(0.5),
+        lr: t.settings.float("lr"),
+        space: t.head.space,
+        kind: t.kind.signature().name,
+        name: t.name,
+        family: t.family,
+        built,
+        weight: t.weight,
+        updates,
+        metrics,
+        span: t.span,
+    })
+}
+
+/// Operations and tasks in the program that this build does not run.
+fn not_run(c: &Checker<'_>) -> Vec<(String, Span)> {
+    let mut found: Vec<(String, Span)> = Vec::new();
+    for node in &c.graph.nodes {
+        if ops::operation(node.op).is_some_and(|op| !op.runs()) {
+            found.push((node.op.to_string(), node.span));
+        }
+    }
+    for task in &c.tasks {
+        if !task.kind.runs() {
+            found.push((task.kind.signature().name.to_string(), task.span));
+        }
+    }
+    found.sort_by_key(|f| f.1);
+    found.dedup();
+    found
+}
+

@@ -1,0 +1,219 @@
+//! What only a look at the whole program shows: names that nothing uses, gold that leaks,
+//! parameters that no loss reaches, tasks that share nothing, adversaries that help.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use super::call::TaskId;
+use super::checker::Checker;
+use super::graph::{Graph, NodeId, ParamId, field_of};
+use super::model::{Built, Model, ModelTask};
+use super::symbols::SymbolKind;
+use super::walk;
+use crate::diagnostics::{Diagnostic, codes};
+use crate::source::{SourceMap, Span};
+use crate::syntax::{Parse, ast::ExprKind};
+
+/// Warns of layers and values that nothing names.
+pub(super) fn names(c: &mut Checker<'_>, files: &[Parse]) {
+    let mut used: HashSet<&str> = HashSet::new();
+    for item in files.iter().flat_map(|f| &f.ast.items) {
+        walk::item(item, &mut |e| {
+            if let ExprKind::Name(n) = &e.kind {
+                used.insert(&n.text);
+            }
+        });
+    }
+    let mut unused = Vec::new();
+    for symbol in c.symbols.by_name.values() {
+        let counts = matches!(symbol.kind, SymbolKind::Layer | SymbolKind::Let | SymbolKind::Def);
+        if counts && !used.contains(symbol.name) && !c.tolerated.contains(symbol.name) {
+            let what = if symbol.kind == SymbolKind::Let { "value" } else { "layer" };
+            unused.push(
+                Diagnostic::new(codes::UNUSED, symbol.span, format!("nothing uses '{}'", symbol.name))
+                    .help(format!("remove the {what}, or read it in a task")),
+            );
+        }
+    }
+    c.diagnostics.append(&mut unused);
+}
+
+/// Checks of the whole graph, in the order they are reported.
+pub(super) fn graph(c: &mut Checker<'_>, m: &mut Model) {
+    gold_leaks(c, m);
+    if c.diagnostics.iter().any(Diagnostic::is_error) {
+        return;
+    }
+    for lint in [unreached, nothing_shared, not_reversed] {
+        let mut found = lint(m);
+        c.diagnostics.append(&mut found);
+    }
+}
+
+/// The inputs through which a value is computed at prediction time.
+fn at_prediction(graph: &Graph, id: NodeId) -> &[NodeId] {
+    let node = graph.node(id);
+    match node.op {
+        "train_only" => &node.inputs[1..],
+        "forced_label" => &node.inputs[..1],
+        _ => &node.inputs,
+    }
+}
+
+/// Gold that a prediction reads: `.gold`, or a field that is a task's gold.
+fn gold_leaks(c: &mut Checker<'_>, m: &Model) {
+    let golds: HashSet<_> =
+        m.tasks.iter().filter_map(|t| t.built.gold).flat_map(|g| fields_under(&m.graph, g)).collect();
+    let mut seen = HashSet::new();
+    for task in &m.tasks {
+        let mut open = vec![(task.built.hidden, task.span)];
+        while let Some((id, user)) = open.pop() {
+            let node = m.graph.node(id);
+            if !seen.insert(id) {
+                continue;
+            }
+            let leak = match node.op {
+                "read_gold" => Some((node.span, "this is gold".to_string())),
+                "field" if field_of(node).is_some_and(|f| golds.contains(&f)) => {
+                    Some((user, "this reads a field that is a task's gold".to_string()))
+                }
+                _ => None,
+            };
+            if let Some((span, label)) = leak {
+                let message = format!("gold leaks into the prediction of '{}'", task.name);
+                let d = Diagnostic::new(codes::GOLD_LEAK, span, message).label(label).also(task.span, "of this task");
+                c.error(d.help("there is no gold at prediction time: read the task's `.probs` or `.label(gold: 90%)`, or wrap what only training needs in `train_only(…)`"));
+                continue;
+            }
+            open.extend(at_prediction(&m.graph, id).iter().map(|i| (*i, node.span)));
+        }
+    }
+}
+
+fn fields_under(graph: &Graph, id: NodeId) -> Vec<(super::types::DataId, usize)> {
+    let node = graph.node(id);
+    match field_of(node) {
+        Some(field) if node.op == "field" => vec![field],
+        _ => node.inputs.iter().flat_map(|i| fields_under(graph, *i)).collect(),
+    }
+}
+
+/// The tasks whose outputs a task reads.
+pub(super) fn reads(c: &Checker<'_>, of: TaskId, built: &Built) -> Vec<TaskId> {
+    let mut owners: BTreeMap<NodeId, TaskId> = BTreeMap::new();
+    for (i, task) in c.tasks.iter().enumerate() {
+        let Some(b) = &task.built else { continue };
+        if TaskId(i) != of {
+            owners.extend([Some(b.logits), b.probs, Some(b.label)].into_iter().flatten().map(|n| (n, TaskId(i))));
+        }
+    }
+    let mut found = BTreeSet::new();
+    let mut seen = HashSet::new();
+    let mut open = vec![built.hidden];
+    while let Some(id) = open.pop() {
+        if let Some(owner) = owners.get(&id) {
+            found.insert(*owner);
+        } else if seen.insert(id) {
+            open.extend(&c.graph.node(id).inputs);
+        }
+    }
+    found.into_iter().collect()
+}
+
+/// Parameters that a gradient from `roots` reaches.
+fn reached(graph: &Graph, roots: impl IntoIterator<Item = NodeId>) -> BTreeSet<ParamId> {
+    let mut params = BTreeSet::new();
+    let mut seen = HashSet::new();
+    let mut open: Vec<NodeId> = roots.into_iter().collect();
+    while let Some(id) = open.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        let node = graph.node(id);
+        params.extend(&node.params);
+        if !crate::ops::cuts_gradient(node.op) {
+            open.extend(&node.inputs);
+        }
+    }
+    params
+}
+
+/// The layer or task that a parameter belongs to: its path without the last word.
+fn owner(name: &str) -> &str {
+    name.rsplit_once('.').map_or(name, |(owner, _)| owner)
+}
+
+fn unreached(m: &Model) -> Vec<Diagnostic> {
+    let roots = m.tasks.iter().filter_map(|t| t.built.loss).chain(m.losses.iter().map(|l| l.node));
+    let reached = reached(&m.graph, roots);
+    let mut owners: BTreeMap<Span, &str> = BTreeMap::new();
+    for (i, p) in m.graph.params.iter().enumerate() {
+        if !reached.contains(&ParamId(i)) {
+            owners.entry(p.span).or_insert_with(|| owner(&p.name));
+        }
+    }
+    let warn = |(span, owner): (Span, &str)| {
+        Diagnostic::new(codes::UNREACHED, span, format!("no loss reaches the parameters of '{owner}'"))
+            .help("what reads it may pass no gradient (`detach`, `.label`), or no task may read it at all")
+    };
+    owners.into_iter().map(warn).collect()
+}
+
+/// Warns of a task that has no parameter in common with any other.
+fn nothing_shared(m: &Model) -> Vec<Diagnostic> {
+    let trained: Vec<(&ModelTask, BTreeSet<ParamId>)> =
+        m.tasks.iter().filter_map(|t| Some((t, reached(&m.graph, [t.built.loss?])))).collect();
+    if trained.len() < 2 || m.losses.iter().any(|l| !reached(&m.graph, [l.node]).is_empty()) {
+        return Vec::new();
+    }
+    let alone = |(i, (_, mine)): &(usize, &(&ModelTask, BTreeSet<ParamId>))| {
+        trained.iter().enumerate().all(|(j, (_, theirs))| *i == j || mine.is_disjoint(theirs))
+    };
+    let warn = |(_, (t, _)): (usize, &(&ModelTask, BTreeSet<ParamId>))| {
+        Diagnostic::new(codes::NOTHING_SHARED, t.span, format!("'{}' shares no parameter with any other task", t.name))
+            .help("let it read a layer that another task reads too, or train it in a program of its own")
+    };
+    trained.iter().enumerate().filter(alone).map(warn).collect()
+}
+
+/// Warns of a task that tells data sets apart without a reversed gradient.
+fn not_reversed(m: &Model) -> Vec<Diagnostic> {
+    let tells_apart = |t: &&ModelTask| t.built.gold.is_some_and(|g| m.graph.node(g).op == "index");
+    let reverses = |t: &&ModelTask| {
+        let mut open = vec![t.built.hidden];
+        let mut seen = HashSet::new();
+        while let Some(id) = open.pop() {
+            let node = m.graph.node(id);
+            if matches!(node.op, "reverse_gradient" | "detach") || t.weight < 0.0 {
+                return true;
+            }
+            if seen.insert(id) {
+                open.extend(&node.inputs);
+            }
+        }
+        false
+    };
+    let warn = |t: &ModelTask| {
+        let message = format!("'{}' tells data sets apart, and its gradient is not reversed", t.name);
+        Diagnostic::new(codes::NOT_REVERSED, t.span, message)
+            .help("put `reverse_gradient(0.05)` before its head so that the shared layers forget the data set; `detach` if it is to measure only")
+    };
+    m.tasks.iter().filter(tells_apart).filter(|t| !reverses(t)).map(warn).collect()
+}
+
+/// Drops the warnings that a comment `// allow(W0402)` on the line before silences.
+pub(super) fn allow(diagnostics: &mut Vec<Diagnostic>, files: &[Parse], sources: &SourceMap) {
+    let mut allowed: HashSet<(u32, u32, String)> = HashSet::new();
+    for comment in files.iter().flat_map(|f| &f.trivia) {
+        let Some(rest) = comment.text.split("allow(").nth(1) else { continue };
+        let Some((code, _)) = rest.split_once(')') else { continue };
+        let line = sources.place(comment.span.file, comment.span.start).line;
+        for code in code.split(',') {
+            allowed.insert((comment.span.file.0, line + 1, code.trim().to_string()));
+        }
+    }
+    diagnostics.retain(|d| {
+        let Some(span) = d.span else { return true };
+        let line = sources.place(span.file, span.start).line;
+        d.is_error() || !allowed.contains(&(span.file.0, line, d.code.0.to_string()))
+    });
+}

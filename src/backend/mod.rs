@@ -5,6 +5,7 @@
 //! `[places, width]`, with offsets ([`rows::Rows`]) that say where each example begins. Nothing
 //! is padded, so nothing has to be masked.
 
+pub mod kernels;
 pub mod param;
 pub mod rows;
 pub mod value;

@@ -26,7 +26,8 @@ fn attend(q: &Tensor, k: &Tensor, v: &Tensor, heads: &Heads) -> Result<Tensor> {
     let (hidden, kept) = masks(heads, &queries, &keys, &q)?;
     let scores = (q.matmul(&k.t()?.contiguous()?)? * f64::from(heads.scale()))?.broadcast_add(&hidden)?;
     let p = (candle_nn::ops::softmax(&scores, D::Minus1)? * kept)?;
-    let all = p.matmul(&v)?.transpose(1, 2)?.contiguous()?.reshape((queries.segments() * queries.longest, heads.width))?;
+    let all =
+        p.matmul(&v)?.transpose(1, 2)?.contiguous()?.reshape((queries.segments() * queries.longest, heads.width))?;
     all.index_select(&Tensor::new(queries.places(), q.device())?, 0)
 }
 

@@ -8,14 +8,7 @@ use crate::backend::param::Param;
 use crate::backend::rows::Offsets;
 
 /// As `conv::conv1d`.
-pub(super) fn conv1d(
-    x: &Tensor,
-    offsets: &Offsets,
-    w: &Param,
-    b: &Param,
-    k: usize,
-    act: Activation,
-) -> Result<Tensor> {
+pub(super) fn conv1d(x: &Tensor, offsets: &Offsets, w: &Param, b: &Param, k: usize, act: Activation) -> Result<Tensor> {
     let (rows, inputs) = x.dims2()?;
     let mut taps = Vec::with_capacity(rows * k);
     for segment in offsets.windows(2) {

@@ -78,7 +78,12 @@ impl Linear {
             });
             how = Into::Add;
         }
-        par_product(Target::new(&mut y, rows, outputs), how, View::new(x, rows, inputs), View::new(&w, outputs, inputs).t());
+        par_product(
+            Target::new(&mut y, rows, outputs),
+            how,
+            View::new(x, rows, inputs),
+            View::new(&w, outputs, inputs).t(),
+        );
         Ok(y)
     }
 

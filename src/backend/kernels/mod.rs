@@ -15,3 +15,6 @@ pub mod shape;
 mod simd;
 pub mod transformer;
 mod views;
+
+#[cfg(test)]
+mod tests;

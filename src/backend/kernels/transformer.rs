@@ -98,8 +98,9 @@ impl TransformerBlock {
     /// A block of the parameters that `find` knows by the names of
     /// [`TransformerBlock::parameters`].
     pub fn new(mut find: impl FnMut(&str) -> Result<Param>) -> Result<Self> {
-        let mut dense =
-            |name: &str| Ok::<_, candle_core::Error>(Dense { w: find(&format!("{name}.w"))?, b: find(&format!("{name}.b"))? });
+        let mut dense = |name: &str| {
+            Ok::<_, candle_core::Error>(Dense { w: find(&format!("{name}.w"))?, b: find(&format!("{name}.b"))? })
+        };
         let (attn_qkv, attn_out) = (dense("attn_qkv")?, dense("attn_out")?);
         let (ff_in, ff_out) = (dense("ff_in")?, dense("ff_out")?);
         let norm_attn = NormParams { gamma: find("norm_attn.gamma")?, beta: find("norm_attn.beta")? };

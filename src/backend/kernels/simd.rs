@@ -4,7 +4,8 @@
 //! Coefficients: exp from Cephes (Moshier), tanh and erf from the rational approximations of
 //! Eigen and XLA.
 
-/// Defines a function whose body is also compiled for AVX2.
+/// Defines a function whose body is also compiled for AVX2. Write loops in it as `for`: closures
+/// given to `for_each` may not be inlined, and then stay at the baseline.
 macro_rules! simd {
     ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
         $(#[$meta])*
@@ -36,7 +37,7 @@ fn exp_one(x: f32) -> f32 {
     let n = shifted - ROUND;
     let r = x - n * 0.693_359_4 + n * 2.121_944_4e-4;
     let mut p = 1.987_569_1e-4;
-    for c in [1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 5.000_000_1e-1] {
+    for c in [1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5] {
         p = p * r + c;
     }
     let power = f32::from_bits(shifted.to_bits().wrapping_add(127) << 23);
@@ -48,11 +49,11 @@ fn tanh_one(x: f32) -> f32 {
     let x = x.clamp(-7.905_311, 7.905_311);
     let s = x * x;
     let mut p = -2.760_768_5e-16;
-    for c in [2.000_188e-13, -8.604_671_5e-11, 5.122_297e-8, 1.485_722_4e-5, 6.372_619_3e-4, 4.893_524_6e-3] {
+    for c in [2.000_188e-13, -8.604_672e-11, 5.122_297e-8, 1.485_722_4e-5, 6.372_619_3e-4, 4.893_524_6e-3] {
         p = p * s + c;
     }
     let mut q = 1.198_258_4e-6;
-    for c in [1.185_347_1e-4, 2.268_434_6e-3, 4.893_525_2e-3] {
+    for c in [1.185_347_1e-4, 2.268_434_6e-3, 4.893_525e-3] {
         q = q * s + c;
     }
     x * p / q
@@ -63,7 +64,7 @@ fn erf_one(x: f32) -> f32 {
     let x = x.clamp(-3.832_507, 3.832_507);
     let s = x * x;
     let mut p = 2.290_506_6e-4;
-    for c in [3.408_291e-3, 5.095_569_6e-2, 1.852_083_2e-1, 1.128_379_1] {
+    for c in [3.408_291e-3, 5.095_569_6e-2, 1.852_083_2e-1, std::f32::consts::FRAC_2_SQRT_PI] {
         p = p * s + c;
     }
     let mut q = -1.179_160_3e-7;
@@ -82,49 +83,63 @@ fn phi_one(x: f32) -> f32 {
 simd! {
     /// `max(x, 0)`; not a number stays so.
     pub fn relu(x: &mut [f32]) {
-        x.iter_mut().for_each(|x| *x = if *x < 0.0 { 0.0 } else { *x });
+        for x in x {
+            *x = if *x < 0.0 { 0.0 } else { *x };
+        }
     }
 }
 
 simd! {
     /// Hyperbolic tangent.
     pub fn tanh(x: &mut [f32]) {
-        x.iter_mut().for_each(|x| *x = tanh_one(*x));
+        for x in x {
+            *x = tanh_one(*x);
+        }
     }
 }
 
 simd! {
     /// Logistic function.
     pub fn sigmoid(x: &mut [f32]) {
-        x.iter_mut().for_each(|x| *x = 1.0 / (1.0 + exp_one(-*x)));
+        for x in x {
+            *x = 1.0 / (1.0 + exp_one(-*x));
+        }
     }
 }
 
 simd! {
     /// Exact GELU.
     pub fn gelu(x: &mut [f32]) {
-        x.iter_mut().for_each(|x| *x *= phi_one(*x));
+        for x in x {
+            *x *= phi_one(*x);
+        }
     }
 }
 
 simd! {
     /// Multiplies `grad` by the derivative of relu, given its results.
     pub fn relu_gradient(y: &[f32], grad: &mut [f32]) {
-        grad.iter_mut().zip(y).for_each(|(g, y)| *g = if *y > 0.0 { *g } else { 0.0 });
+        for (g, y) in grad.iter_mut().zip(y) {
+            *g = if *y > 0.0 { *g } else { 0.0 };
+        }
     }
 }
 
 simd! {
     /// Multiplies `grad` by the derivative of tanh, given its results.
     pub fn tanh_gradient(y: &[f32], grad: &mut [f32]) {
-        grad.iter_mut().zip(y).for_each(|(g, y)| *g *= 1.0 - y * y);
+        for (g, y) in grad.iter_mut().zip(y) {
+            *g *= 1.0 - y * y;
+        }
     }
 }
 
 simd! {
     /// Multiplies `grad` by the derivative of the logistic function, given its results.
     pub fn sigmoid_gradient(y: &[f32], grad: &mut [f32]) {
-        grad.iter_mut().zip(y).for_each(|(g, y)| *g *= y * (1.0 - y));
+        for (g, y) in grad.iter_mut().zip(y) {
+            *g *= y * (1.0 - y);
+        }
     }
 }
 
@@ -132,7 +147,9 @@ simd! {
     /// Multiplies `grad` by the derivative of GELU, given its inputs.
     pub fn gelu_gradient(x: &[f32], grad: &mut [f32]) {
         const DENSITY: f32 = 0.398_942_3;
-        grad.iter_mut().zip(x).for_each(|(g, x)| *g *= phi_one(*x) + x * DENSITY * exp_one(-0.5 * x * x));
+        for (g, x) in grad.iter_mut().zip(x) {
+            *g *= phi_one(*x) + x * DENSITY * exp_one(-0.5 * x * x);
+        }
     }
 }
 
@@ -140,9 +157,13 @@ simd! {
     /// Softmax in place. An empty row stays empty.
     pub fn softmax(row: &mut [f32]) {
         let top = lanes(row, row, f32::MIN, |top, x, _| if x > top { x } else { top }, f32::max);
-        row.iter_mut().for_each(|x| *x = exp_one(*x - top));
+        for x in &mut *row {
+            *x = exp_one(*x - top);
+        }
         let total = lanes(row, row, 0.0, |sum, x, _| sum + x, |a, b| a + b);
-        row.iter_mut().for_each(|x| *x /= total);
+        for x in &mut *row {
+            *x /= total;
+        }
     }
 }
 
@@ -150,7 +171,9 @@ simd! {
     /// `grad = p * (grad - sum(p * grad))`: the gradient before a softmax with results `p`.
     pub fn softmax_gradient(p: &[f32], grad: &mut [f32]) {
         let level = lanes(p, grad, 0.0, |sum, p, g| sum + p * g, |a, b| a + b);
-        grad.iter_mut().zip(p).for_each(|(g, p)| *g = p * (*g - level));
+        for (g, p) in grad.iter_mut().zip(p) {
+            *g = p * (*g - level);
+        }
     }
 }
 
@@ -173,7 +196,11 @@ pub(super) fn lanes(
     for ((lane, a), b) in all.iter_mut().zip(&a[whole..]).zip(&b[whole..]) {
         *lane = step(*lane, *a, *b);
     }
-    all.into_iter().fold(start, join)
+    let mut total = start;
+    for lane in all {
+        total = join(total, lane);
+    }
+    total
 }
 
 #[cfg(test)]

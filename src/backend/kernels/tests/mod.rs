@@ -5,7 +5,6 @@ mod attention;
 mod dense;
 mod random;
 mod rows;
-mod speed;
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 

@@ -74,6 +74,8 @@ fn side_by_side() {
     compare(&[&[3000, 20], &[3000, 9]], &[], &|x, _| concat_cols(x));
     assert!(concat_cols(&[random(1, &[2, 3]), random(1, &[3, 3])]).is_err());
     assert!(concat_cols(&[]).is_err());
+    let empty = concat_cols(&[random(1, &[0, 3]), random(1, &[0, 2])]).unwrap();
+    assert_eq!(empty.dims(), [0, 5]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::random::Draw;
 use crate::backend::param::{Param, flat_params};
 
 /// Runs an operation on inputs and parameters.
-type Run<'a> = &'a dyn Fn(&[Tensor], &[Param]) -> Result<Tensor>;
+type Run<'a> = &'a (dyn Fn(&[Tensor], &[Param]) -> Result<Tensor> + Sync);
 
 /// The result of an operation and the gradients of a weighted sum of it.
 struct Outcome {
@@ -135,11 +135,17 @@ fn compare(inputs: &[&[usize]], params: &[&[usize]], run: Run) {
     same_bits(inputs, params, run);
 }
 
-/// Checks that two runs give the same bits.
+/// Checks that runs give the same bits, with one thread or several.
 fn same_bits(inputs: &[&[usize]], params: &[&[usize]], run: Run) {
     let numbers = Numbers { inputs: numbers(1, inputs), params: numbers(2, params) };
-    let [a, b] = [0, 1].map(|_| numbers.outcome(run, DType::F32).unwrap());
+    let outcome = || numbers.outcome(run, DType::F32).unwrap();
+    let [a, b] = [outcome(), outcome()];
     assert!(a.y == b.y && a.inputs == b.inputs && a.params == b.params, "not deterministic");
+    for threads in [1, 3] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let b = pool.install(outcome);
+        assert!(a.y == b.y && a.inputs == b.inputs && a.params == b.params, "{threads} threads");
+    }
 }
 
 /// A random tensor.

@@ -6,6 +6,7 @@
 //! is padded, so nothing has to be masked.
 
 pub mod exec;
+pub mod kernels;
 pub mod param;
 pub mod rows;
 pub mod value;

@@ -1,0 +1,20 @@
+//! Fused operations with their own backward passes, and the same made of Candle's.
+
+pub mod activation;
+pub mod attention;
+mod attention_plain;
+mod buffer;
+pub mod conv;
+mod conv_plain;
+pub mod embedding;
+pub mod init;
+pub mod linear;
+pub mod norm;
+pub mod random;
+pub mod shape;
+mod simd;
+pub mod transformer;
+mod views;
+
+#[cfg(test)]
+mod tests;

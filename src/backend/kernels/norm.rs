@@ -1,0 +1,220 @@
+//! Layer normalisation (Ba et al., 2016), alone and together with the residual sum before it.
+//!
+//! Nothing is saved: the backward pass finds mean and deviation of a row again, which costs
+//! less than writing them.
+
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Layout, Result, Shape, Tensor, bail};
+
+use super::buffer::{anchor, floats, is_fused, operand, par_chunks, par_rows, result, sum_rows, tensor};
+use super::simd::{lanes, simd};
+use crate::backend::param::Param;
+
+/// Normalises each row of `x [N, d]` to mean 0 and variance 1, then scales it by `gamma [d]`
+/// and shifts it by `beta [d]`.
+pub fn layer_norm(x: &Tensor, gamma: &Param, beta: &Param, eps: f64) -> Result<Tensor> {
+    check(x, gamma, beta)?;
+    if !is_fused(x) {
+        return layer_norm_plain(x, gamma, beta, eps);
+    }
+    x.contiguous()?.apply_op2(&anchor(&[gamma, beta]), Norm::new(gamma, beta, eps))
+}
+
+/// `layer_norm(x + residual)` in one operation.
+pub fn add_norm(x: &Tensor, residual: &Tensor, gamma: &Param, beta: &Param, eps: f64) -> Result<Tensor> {
+    check(x, gamma, beta)?;
+    if x.shape() != residual.shape() {
+        bail!("a residual of {:?} with {:?}", residual.shape(), x.shape());
+    }
+    if !is_fused(x) {
+        return layer_norm_plain(&(x + residual)?, gamma, beta, eps);
+    }
+    let operand = anchor(&[gamma, beta]);
+    x.contiguous()?.apply_op3(&residual.contiguous()?, &operand, Norm::new(gamma, beta, eps))
+}
+
+/// [`layer_norm`] out of Candle's operations.
+pub fn layer_norm_plain(x: &Tensor, gamma: &Param, beta: &Param, eps: f64) -> Result<Tensor> {
+    let wide = if x.dtype() == DType::F64 { DType::F64 } else { DType::F32 };
+    let y = x.to_dtype(wide)?;
+    let centred = y.broadcast_sub(&y.mean_keepdim(1)?)?;
+    let deviation = (centred.sqr()?.mean_keepdim(1)? + eps)?.sqrt()?;
+    let y = centred.broadcast_div(&deviation)?.to_dtype(x.dtype())?;
+    y.broadcast_mul(&gamma.tensor())?.broadcast_add(&beta.tensor())
+}
+
+fn check(x: &Tensor, gamma: &Param, beta: &Param) -> Result<()> {
+    let (_, width) = x.dims2()?;
+    if gamma.len() != width || beta.len() != width {
+        bail!("{} scales {} numbers, not {width}", gamma.name, gamma.len());
+    }
+    Ok(())
+}
+
+struct Norm {
+    gamma: Param,
+    beta: Param,
+    eps: f32,
+}
+
+impl Norm {
+    fn new(gamma: &Param, beta: &Param, eps: f64) -> Self {
+        Self { gamma: gamma.clone(), beta: beta.clone(), eps: eps as f32 }
+    }
+
+    /// Normalises the rows of `numbers` in place.
+    fn forward(&self, mut numbers: Vec<f32>, shape: &Shape) -> Result<(CpuStorage, Shape)> {
+        let (gamma, beta) = (floats(self.gamma.var.as_tensor())?, floats(self.beta.var.as_tensor())?);
+        let width = gamma.len();
+        par_rows(&mut numbers, width, |_, rows| {
+            for row in rows.chunks_exact_mut(width.max(1)) {
+                normalise(row, &gamma, &beta, self.eps);
+            }
+        });
+        result(numbers, shape.clone())
+    }
+
+    /// Adds the gradients of `gamma` and `beta`, and gives that of the rows `x` if `wanted`.
+    fn backward(&self, x: &[f32], grad: &Tensor, wanted: bool) -> Result<Option<Tensor>> {
+        let grad = grad.contiguous()?;
+        let g = floats(&grad)?;
+        self.parameters(x, &g);
+        if !wanted {
+            return Ok(None);
+        }
+        let gamma = floats(self.gamma.var.as_tensor())?;
+        let width = gamma.len();
+        let mut out = vec![0.0; x.len()];
+        par_rows(&mut out, width, |first, rows| {
+            for (i, row) in rows.chunks_exact_mut(width.max(1)).enumerate() {
+                let at = (first + i) * width;
+                row_gradient(&x[at..at + width], &g[at..at + width], &gamma, self.eps, row);
+            }
+        });
+        Ok(Some(tensor(out, grad.shape())?))
+    }
+
+    fn parameters(&self, x: &[f32], g: &[f32]) {
+        let width = self.gamma.len();
+        if width == 0 || !(self.gamma.trainable || self.beta.trainable) {
+            return;
+        }
+        let mut sums = vec![0.0; 2 * width];
+        sum_rows(x.len() / width, &mut sums, |range, sums| {
+            let (slopes, shifts) = sums.split_at_mut(width);
+            for at in range.map(|row| row * width) {
+                row_parameters(&x[at..at + width], &g[at..at + width], self.eps, slopes, shifts);
+            }
+        });
+        for (param, sums) in [(&self.gamma, &sums[..width]), (&self.beta, &sums[width..])] {
+            if param.trainable {
+                param.sink.add_with(|into| into.iter_mut().zip(sums).for_each(|(a, b)| *a += b));
+            }
+        }
+    }
+}
+
+/// Mean and reciprocal deviation of a row.
+#[inline(always)]
+fn moments(row: &[f32], eps: f32) -> (f32, f32) {
+    let count = row.len() as f32;
+    let mean = sum(row, row, |x, _| x) / count;
+    let variance = sum(row, row, |x, _| (x - mean) * (x - mean)) / count;
+    (mean, 1.0 / (variance + eps).sqrt())
+}
+
+#[inline(always)]
+fn sum(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
+    lanes(a, b, 0.0, |sum, a, b| sum + term(a, b), |a, b| a + b)
+}
+
+simd! {
+    /// Normalises a row in place.
+    fn normalise(row: &mut [f32], gamma: &[f32], beta: &[f32], eps: f32) {
+        let (mean, scale) = moments(row, eps);
+        for ((x, g), b) in row.iter_mut().zip(gamma).zip(beta) {
+            *x = (*x - mean) * scale * g + b;
+        }
+    }
+}
+
+simd! {
+    /// With `x^` the normalised row and `h = g * gamma`:
+    /// `dx = (h - mean(h) - x^ * mean(h * x^)) / deviation`.
+    fn row_gradient(x: &[f32], g: &[f32], gamma: &[f32], eps: f32, out: &mut [f32]) {
+        let (mean, scale) = moments(x, eps);
+        for ((h, g), w) in out.iter_mut().zip(g).zip(gamma) {
+            *h = g * w;
+        }
+        let count = x.len() as f32;
+        let level = sum(out, x, |h, _| h) / count;
+        let slope = sum(out, x, |h, x| h * (x - mean)) * scale / count;
+        for (h, x) in out.iter_mut().zip(x) {
+            *h = (*h - level - (x - mean) * scale * slope) * scale;
+        }
+    }
+}
+
+simd! {
+    /// Adds a row's part of the gradients of `gamma` and `beta`.
+    fn row_parameters(x: &[f32], g: &[f32], eps: f32, slopes: &mut [f32], shifts: &mut [f32]) {
+        let (mean, scale) = moments(x, eps);
+        for (((a, b), x), g) in slopes.iter_mut().zip(shifts).zip(x).zip(g) {
+            *a += g * ((x - mean) * scale);
+            *b += g;
+        }
+    }
+}
+
+/// `layer_norm(x)` with the operand that ties the parameters to the graph.
+impl CustomOp2 for Norm {
+    fn name(&self) -> &'static str {
+        "layer_norm"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, l: &Layout, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
+        self.forward(operand(x, l)?.to_vec(), l.shape())
+    }
+
+    fn bwd(&self, x: &Tensor, _: &Tensor, _: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        Ok((self.backward(&floats(x)?, grad, x.track_op())?, None))
+    }
+}
+
+/// `layer_norm(x + residual)`.
+impl CustomOp3 for Norm {
+    fn name(&self) -> &'static str {
+        "add_norm"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        l: &Layout,
+        residual: &CpuStorage,
+        lr: &Layout,
+        _: &CpuStorage,
+        _: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        self.forward(added(operand(x, l)?, operand(residual, lr)?), l.shape())
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        residual: &Tensor,
+        _: &Tensor,
+        _: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let sum = added(&floats(x)?, &floats(residual)?);
+        let both = self.backward(&sum, grad, x.track_op() || residual.track_op())?;
+        let of = |t: &Tensor| both.clone().filter(|_| t.track_op());
+        Ok((of(x), of(residual), None))
+    }
+}
+
+fn added(a: &[f32], b: &[f32]) -> Vec<f32> {
+    let mut out = a.to_vec();
+    par_chunks(&mut out, |first, chunk| chunk.iter_mut().zip(&b[first..]).for_each(|(x, y)| *x += y));
+    out
+}

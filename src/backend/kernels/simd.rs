@@ -1,0 +1,242 @@
+//! Elementwise functions on slices, compiled for AVX2 besides the baseline and picked at run
+//! time. Exact to a few units in the last place of f32.
+//!
+//! Coefficients: exp from Cephes (Moshier), tanh and erf from the rational approximations of
+//! Eigen and XLA.
+
+/// Defines a function whose body is also compiled for AVX2. Write loops in it as `for`: closures
+/// given to `for_each` may not be inlined, and then stay at the baseline.
+macro_rules! simd {
+    ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
+        $(#[$meta])*
+        $vis fn $name($($arg: $ty),*) $(-> $ret)? {
+            #[inline(always)]
+            fn body($($arg: $ty),*) $(-> $ret)? $body
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx2")]
+                fn wide($($arg: $ty),*) $(-> $ret)? {
+                    body($($arg),*)
+                }
+                if std::arch::is_x86_feature_detected!("avx2") {
+                    // SAFETY: the processor has what `wide` is compiled for.
+                    return unsafe { wide($($arg),*) };
+                }
+            }
+            body($($arg),*)
+        }
+    };
+}
+pub(super) use simd;
+
+#[inline(always)]
+fn exp_one(x: f32) -> f32 {
+    const ROUND: f32 = 12_582_912.0;
+    let x = x.clamp(-87.3, 88.3);
+    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
+    let r = x - n * 0.693_359_4 + n * 2.121_944_4e-4;
+    let mut p = 1.987_569_1e-4;
+    for c in [1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5] {
+        p = p * r + c;
+    }
+    let power = f32::from_bits(shifted.to_bits().wrapping_add(127) << 23);
+    (p * r * r + r + 1.0) * power
+}
+
+#[inline(always)]
+fn tanh_one(x: f32) -> f32 {
+    let x = x.clamp(-7.905_311, 7.905_311);
+    let s = x * x;
+    let mut p = -2.760_768_5e-16;
+    for c in [2.000_188e-13, -8.604_672e-11, 5.122_297e-8, 1.485_722_4e-5, 6.372_619_3e-4, 4.893_524_6e-3] {
+        p = p * s + c;
+    }
+    let mut q = 1.198_258_4e-6;
+    for c in [1.185_347_1e-4, 2.268_434_6e-3, 4.893_525e-3] {
+        q = q * s + c;
+    }
+    x * p / q
+}
+
+#[inline(always)]
+fn erf_one(x: f32) -> f32 {
+    let x = x.clamp(-3.832_507, 3.832_507);
+    let s = x * x;
+    let mut p = 2.290_506_6e-4;
+    for c in [3.408_291e-3, 5.095_569_6e-2, 1.852_083_2e-1, std::f32::consts::FRAC_2_SQRT_PI] {
+        p = p * s + c;
+    }
+    let mut q = -1.179_160_3e-7;
+    for c in [2.354_796_6e-5, 1.017_962_5e-3, 1.407_047e-2, 1.109_850_5e-1, 4.974_692_5e-1, 1.0] {
+        q = q * s + c;
+    }
+    x * p / q
+}
+
+/// The normal distribution function.
+#[inline(always)]
+fn phi_one(x: f32) -> f32 {
+    0.5 + 0.5 * erf_one(x * std::f32::consts::FRAC_1_SQRT_2)
+}
+
+simd! {
+    /// `max(x, 0)`; not a number stays so.
+    pub fn relu(x: &mut [f32]) {
+        for x in x {
+            *x = if *x < 0.0 { 0.0 } else { *x };
+        }
+    }
+}
+
+simd! {
+    /// Hyperbolic tangent.
+    pub fn tanh(x: &mut [f32]) {
+        for x in x {
+            *x = tanh_one(*x);
+        }
+    }
+}
+
+simd! {
+    /// Logistic function.
+    pub fn sigmoid(x: &mut [f32]) {
+        for x in x {
+            *x = 1.0 / (1.0 + exp_one(-*x));
+        }
+    }
+}
+
+simd! {
+    /// Exact GELU.
+    pub fn gelu(x: &mut [f32]) {
+        for x in x {
+            *x *= phi_one(*x);
+        }
+    }
+}
+
+simd! {
+    /// Multiplies `grad` by the derivative of relu, given its results.
+    pub fn relu_gradient(y: &[f32], grad: &mut [f32]) {
+        for (g, y) in grad.iter_mut().zip(y) {
+            *g = if *y > 0.0 { *g } else { 0.0 };
+        }
+    }
+}
+
+simd! {
+    /// Multiplies `grad` by the derivative of tanh, given its results.
+    pub fn tanh_gradient(y: &[f32], grad: &mut [f32]) {
+        for (g, y) in grad.iter_mut().zip(y) {
+            *g *= 1.0 - y * y;
+        }
+    }
+}
+
+simd! {
+    /// Multiplies `grad` by the derivative of the logistic function, given its results.
+    pub fn sigmoid_gradient(y: &[f32], grad: &mut [f32]) {
+        for (g, y) in grad.iter_mut().zip(y) {
+            *g *= y * (1.0 - y);
+        }
+    }
+}
+
+simd! {
+    /// Multiplies `grad` by the derivative of GELU, given its inputs.
+    pub fn gelu_gradient(x: &[f32], grad: &mut [f32]) {
+        const DENSITY: f32 = 0.398_942_3;
+        for (g, x) in grad.iter_mut().zip(x) {
+            *g *= phi_one(*x) + x * DENSITY * exp_one(-0.5 * x * x);
+        }
+    }
+}
+
+simd! {
+    /// Softmax in place. An empty row stays empty.
+    pub fn softmax(row: &mut [f32]) {
+        let top = lanes(row, row, f32::MIN, |top, x, _| if x > top { x } else { top }, f32::max);
+        for x in &mut *row {
+            *x = exp_one(*x - top);
+        }
+        let total = lanes(row, row, 0.0, |sum, x, _| sum + x, |a, b| a + b);
+        for x in &mut *row {
+            *x /= total;
+        }
+    }
+}
+
+simd! {
+    /// `grad = p * (grad - sum(p * grad))`: the gradient before a softmax with results `p`.
+    pub fn softmax_gradient(p: &[f32], grad: &mut [f32]) {
+        let level = lanes(p, grad, 0.0, |sum, p, g| sum + p * g, |a, b| a + b);
+        for (g, p) in grad.iter_mut().zip(p) {
+            *g = p * (*g - level);
+        }
+    }
+}
+
+/// Folds pairs in eight lanes, so that it vectorises (and sums round less), then the lanes.
+#[inline(always)]
+pub(super) fn lanes(
+    a: &[f32],
+    b: &[f32],
+    start: f32,
+    step: impl Fn(f32, f32, f32) -> f32,
+    join: impl Fn(f32, f32) -> f32,
+) -> f32 {
+    let mut all = [start; 8];
+    let whole = a.len() / 8 * 8;
+    for (a, b) in a[..whole].chunks_exact(8).zip(b[..whole].chunks_exact(8)) {
+        for ((lane, a), b) in all.iter_mut().zip(a).zip(b) {
+            *lane = step(*lane, *a, *b);
+        }
+    }
+    for ((lane, a), b) in all.iter_mut().zip(&a[whole..]).zip(&b[whole..]) {
+        *lane = step(*lane, *a, *b);
+    }
+    let mut total = start;
+    for lane in all {
+        total = join(total, lane);
+    }
+    total
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn close(one: fn(f32) -> f32, reference: fn(f64) -> f64, from: f32, to: f32) {
+        for i in 0..=4000 {
+            let x = from + (to - from) * i as f32 / 4000.0;
+            let (got, expected) = (f64::from(one(x)), reference(f64::from(x)));
+            assert!((got - expected).abs() <= 4e-7 * expected.abs().max(1e-30), "{x}: {got} for {expected}");
+        }
+    }
+
+    #[test]
+    fn functions_match_double_precision() {
+        close(exp_one, f64::exp, -87.0, 88.0);
+        close(tanh_one, f64::tanh, -12.0, 12.0);
+        close(erf_one, candle_core::cpu::erf::erf_f64, -6.0, 6.0);
+    }
+
+    #[test]
+    fn not_a_number_is_not_hidden() {
+        for one in [exp_one, tanh_one, erf_one] {
+            assert!(one(f32::NAN).is_nan());
+        }
+        let mut x = [f32::NAN];
+        relu(&mut x);
+        assert!(x[0].is_nan());
+    }
+
+    #[test]
+    fn softmax_of_large_scores() {
+        let mut row = [1000.0, 1000.0, -1000.0];
+        softmax(&mut row);
+        assert_eq!(row[..2], [0.5, 0.5]);
+        assert!(row[2] < 1e-37);
+    }
+}

@@ -1,0 +1,195 @@
+//! A transformer encoder (Vaswani et al., 2017) made of the other operations.
+
+use candle_core::{Device, Result, Tensor};
+use serde::{Deserialize, Serialize};
+
+use super::activation::Activation;
+use super::attention::self_attention;
+use super::init::Init;
+use super::linear::linear;
+use super::norm::{add_norm, layer_norm};
+use super::random::{Draw, dropout};
+use crate::backend::param::Param;
+use crate::backend::rows::Offsets;
+
+/// What PyTorch adds to a variance.
+pub const EPS: f64 = 1e-5;
+
+/// Where a block normalises.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NormPlace {
+    /// Before each part (Xiong et al., 2020): trains from scratch without warm-up. The last
+    /// block is followed by one more norm.
+    #[default]
+    Before,
+    /// After each residual sum, as in BERT.
+    After,
+}
+
+/// Weights and bias of a linear map.
+#[derive(Clone, Debug)]
+pub struct Dense {
+    /// `[outputs, inputs]`.
+    pub w: Param,
+    /// `[outputs]`.
+    pub b: Param,
+}
+
+impl Dense {
+    fn forward(&self, x: &Tensor, act: Activation) -> Result<Tensor> {
+        linear(x, &self.w, Some(&self.b), act)
+    }
+}
+
+/// Scale and shift of a layer norm.
+#[derive(Clone, Debug)]
+pub struct NormParams {
+    /// `[d]`.
+    pub gamma: Param,
+    /// `[d]`.
+    pub beta: Param,
+}
+
+impl NormParams {
+    /// Layer norm of `x [N, d]`.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        layer_norm(x, &self.gamma, &self.beta, EPS)
+    }
+}
+
+/// One block: attention and a two-layer net, each with a residual sum and a norm.
+#[derive(Clone, Debug)]
+pub struct TransformerBlock {
+    /// Queries, keys and values, `[3d, d]`.
+    pub attn_qkv: Dense,
+    /// After the attention, `[d, d]`.
+    pub attn_out: Dense,
+    /// Into the net, `[inner, d]`.
+    pub ff_in: Dense,
+    /// Out of the net, `[d, inner]`.
+    pub ff_out: Dense,
+    /// The norm of the attention.
+    pub norm_attn: NormParams,
+    /// The norm of the net.
+    pub norm_ff: NormParams,
+}
+
+impl TransformerBlock {
+    /// Name, shape and first values of each parameter of a block.
+    pub fn parameters(width: usize, inner: usize) -> Vec<(&'static str, Vec<usize>, Init)> {
+        let weight = || Init::XavierUniform { gain: 1.0 };
+        vec![
+            ("attn_qkv.w", vec![3 * width, width], weight()),
+            ("attn_qkv.b", vec![3 * width], Init::Zeros),
+            ("attn_out.w", vec![width, width], weight()),
+            ("attn_out.b", vec![width], Init::Zeros),
+            ("ff_in.w", vec![inner, width], weight()),
+            ("ff_in.b", vec![inner], Init::Zeros),
+            ("ff_out.w", vec![width, inner], weight()),
+            ("ff_out.b", vec![width], Init::Zeros),
+            ("norm_attn.gamma", vec![width], Init::Ones),
+            ("norm_attn.beta", vec![width], Init::Zeros),
+            ("norm_ff.gamma", vec![width], Init::Ones),
+            ("norm_ff.beta", vec![width], Init::Zeros),
+        ]
+    }
+
+    /// A block of the parameters that `find` knows by the names of
+    /// [`TransformerBlock::parameters`].
+    pub fn new(mut find: impl FnMut(&str) -> Result<Param>) -> Result<Self> {
+        let mut dense = |name: &str| {
+            Ok::<_, candle_core::Error>(Dense { w: find(&format!("{name}.w"))?, b: find(&format!("{name}.b"))? })
+        };
+        let (attn_qkv, attn_out) = (dense("attn_qkv")?, dense("attn_out")?);
+        let (ff_in, ff_out) = (dense("ff_in")?, dense("ff_out")?);
+        let norm_attn = NormParams { gamma: find("norm_attn.gamma")?, beta: find("norm_attn.beta")? };
+        let norm_ff = NormParams { gamma: find("norm_ff.gamma")?, beta: find("norm_ff.beta")? };
+        Ok(Self { attn_qkv, attn_out, ff_in, ff_out, norm_attn, norm_ff })
+    }
+
+    /// The block on `x [N, d]`. Dropout acts on attention probabilities, on the net's inner
+    /// layer and on what is added to the residual.
+    pub fn forward(
+        &self,
+        x: &Tensor,
+        offsets: &Offsets,
+        heads: usize,
+        place: NormPlace,
+        drop: Option<(f32, Draw)>,
+    ) -> Result<Tensor> {
+        match place {
+            NormPlace::Before => {
+                let x = (x + self.attend(&self.norm_attn.forward(x)?, offsets, heads, drop)?)?;
+                &x + self.net(&self.norm_ff.forward(&x)?, drop)?
+            }
+            NormPlace::After => {
+                let NormParams { gamma, beta } = &self.norm_attn;
+                let x = add_norm(&self.attend(x, offsets, heads, drop)?, x, gamma, beta, EPS)?;
+                let NormParams { gamma, beta } = &self.norm_ff;
+                add_norm(&self.net(&x, drop)?, &x, gamma, beta, EPS)
+            }
+        }
+    }
+
+    fn attend(&self, x: &Tensor, offsets: &Offsets, heads: usize, drop: Option<(f32, Draw)>) -> Result<Tensor> {
+        let qkv = self.attn_qkv.forward(x, Activation::None)?;
+        let y = self_attention(&qkv, offsets, heads, part(drop, 0), false)?;
+        maybe_drop(&self.attn_out.forward(&y, Activation::None)?, part(drop, 1))
+    }
+
+    fn net(&self, x: &Tensor, drop: Option<(f32, Draw)>) -> Result<Tensor> {
+        let y = maybe_drop(&self.ff_in.forward(x, Activation::Gelu)?, part(drop, 2))?;
+        maybe_drop(&self.ff_out.forward(&y, Activation::None)?, part(drop, 3))
+    }
+}
+
+/// Blocks in order, and the last norm where norms come before.
+#[derive(Clone, Debug)]
+pub struct TransformerEncoder {
+    /// The blocks.
+    pub blocks: Vec<TransformerBlock>,
+    /// The norm after the last block; none with [`NormPlace::After`].
+    pub last: Option<NormParams>,
+}
+
+impl TransformerEncoder {
+    /// The encoder on `x [N, d]`. Block `i` draws from part `i`.
+    pub fn forward(
+        &self,
+        x: &Tensor,
+        offsets: &Offsets,
+        heads: usize,
+        place: NormPlace,
+        drop: Option<(f32, Draw)>,
+    ) -> Result<Tensor> {
+        let mut x = x.clone();
+        for (i, block) in self.blocks.iter().enumerate() {
+            x = block.forward(&x, offsets, heads, place, part(drop, i as u64))?;
+        }
+        self.last.as_ref().map_or(Ok(x.clone()), |norm| norm.forward(&x))
+    }
+}
+
+fn part(drop: Option<(f32, Draw)>, index: u64) -> Option<(f32, Draw)> {
+    drop.map(|(p, draw)| (p, draw.part(index)))
+}
+
+fn maybe_drop(x: &Tensor, drop: Option<(f32, Draw)>) -> Result<Tensor> {
+    drop.map_or_else(|| Ok(x.clone()), |(p, draw)| dropout(x, p, draw))
+}
+
+/// Sinusoidal positions of the places of each segment: `[N, d]`, sines in even columns and
+/// cosines in odd ones.
+pub fn positions(offsets: &Offsets, d: usize, device: &Device) -> Result<Tensor> {
+    let mut out = Vec::with_capacity(offsets.last().map_or(0, |o| *o as usize) * d);
+    let rates: Vec<f64> = (0..d).map(|c| 10_000f64.powf(-((c / 2 * 2) as f64) / d as f64)).collect();
+    for segment in offsets.windows(2) {
+        for place in 0..segment[1] - segment[0] {
+            let angles = rates.iter().map(|rate| f64::from(place) * rate);
+            out.extend(angles.enumerate().map(|(c, a)| if c % 2 == 0 { a.sin() } else { a.cos() } as f32));
+        }
+    }
+    let rows = offsets.last().map_or(0, |o| *o as usize);
+    Tensor::from_vec(out, (rows, d), device)
+}

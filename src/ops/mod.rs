@@ -1,14 +1,29 @@
 //! Operations, one file each: signature, typing rule, lowering and tensor code. The tables here
 //! are the only list of what exists.
 
+pub mod attention;
+pub mod combine;
+pub mod compare;
+pub mod conv;
+pub mod dense;
+pub mod gradient;
+pub mod internal;
+pub mod later;
+pub mod noise;
+pub mod pooling;
+pub mod recurrent;
 pub mod signature;
 pub mod tasks;
 pub mod training;
+pub mod words;
 
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::OnceLock;
 
 pub use signature::*;
 
+use crate::plan::{Attr, Attrs};
 use crate::sema::call::{Call, Checked, Val};
 use crate::sema::checker::Checker;
 use crate::sema::graph::NodeId;
@@ -92,11 +107,118 @@ pub struct HeadRequest<'a> {
     pub span: Span,
 }
 
-/// The table of operations.
-pub const OPERATIONS: &[&dyn Operation] = &[];
+/// The table of operations: those that run, then those that are only checked so far.
+static RUNNING: &[&dyn Operation] = &[
+    &words::Embed,
+    &words::Chars,
+    &recurrent::LSTM,
+    &recurrent::GRU,
+    &recurrent::BILSTM,
+    &recurrent::BIGRU,
+    &conv::Conv,
+    &attention::Transformer,
+    &attention::SelfAttention,
+    &attention::Attend,
+    &attention::Positions,
+    &dense::Linear,
+    &dense::Mlp,
+    &dense::Gate,
+    &dense::Norm,
+    &dense::Mix,
+    &combine::Concat,
+    &combine::ADD,
+    &combine::SUBTRACT,
+    &combine::MULTIPLY,
+    &combine::Scale,
+    &combine::Number,
+    &combine::RELU,
+    &combine::GELU,
+    &combine::TANH,
+    &combine::SIGMOID,
+    &combine::SOFTMAX,
+    &combine::ABS,
+    &combine::LOG,
+    &combine::EXP,
+    &pooling::MEAN,
+    &pooling::MAX,
+    &pooling::FIRST,
+    &pooling::LAST,
+    &pooling::AttentionPool,
+    &noise::DROPOUT,
+    &noise::WORD_DROPOUT,
+    &noise::GAUSSIAN_NOISE,
+    &gradient::Detach,
+    &gradient::ReverseGradient,
+    &gradient::TrainOnly,
+    &gradient::Repeat,
+    &compare::KL,
+    &compare::JS,
+    &compare::MSE,
+    &compare::COSINE,
+    &compare::CROSS_ENTROPY,
+    &compare::MIN,
+    &compare::Orthogonal,
+    &compare::L2,
+    &internal::FIELD,
+    &internal::INDEX,
+    &internal::ONE_HOT,
+    &internal::REPEAT_ROWS,
+    &internal::READ_GOLD,
+    &internal::FORCED_LABEL,
+    &internal::EXPECTED_EMBEDDING,
+    &internal::UNION,
+    &tasks::heads::PROJECT,
+    &tasks::heads::ARGMAX,
+    &tasks::heads::SOFTMAX_LOSS,
+    &tasks::heads::SIGMOID_LOSS,
+    &tasks::heads::ABOVE,
+    &tasks::heads::REGRESSION_LOSS,
+    &tasks::heads::GRADE_LOSS,
+    &tasks::heads::EXPECTED_GRADE,
+    &tasks::heads::TAG_DECODE,
+    &tasks::heads::CRF_LOSS,
+    &tasks::heads::CRF_DECODE,
+    &tasks::heads::CRF_PROBS,
+    &later::Pick,
+    &later::Search,
+];
 
 /// The table of task kinds.
-pub const TASKS: &[&dyn TaskKind] = &[];
+pub static TASKS: &[&dyn TaskKind] = &[
+    &tasks::classify::Classify,
+    &tasks::multilabel::Multilabel,
+    &tasks::regress::Regress,
+    &tasks::tag::Tag,
+    &tasks::later::SPANS,
+    &tasks::later::RELATE,
+    &tasks::later::PARSE,
+    &tasks::later::COREF,
+    &tasks::later::EXTRACT,
+    &tasks::later::RANK,
+    &tasks::later::GENERATE,
+    &tasks::later::LM,
+    &tasks::later::MLM,
+    &tasks::later::DETECT,
+    &tasks::later::DISTILL,
+];
+
+/// All operations, by name.
+fn table() -> &'static HashMap<&'static str, &'static dyn Operation> {
+    static TABLE: OnceLock<HashMap<&'static str, &'static dyn Operation>> = OnceLock::new();
+    TABLE.get_or_init(|| RUNNING.iter().chain(later::ALL).map(|op| (op.signature().name, *op)).collect())
+}
+
+/// Attributes of a node.
+pub fn attrs<const N: usize>(pairs: [(&str, Attr); N]) -> Attrs {
+    pairs.into_iter().map(|(name, value)| (name.to_string(), value)).collect()
+}
+
+/// Whether no gradient passes through a node of this operation.
+pub fn cuts_gradient(op: &str) -> bool {
+    const CUTS: &[&str] =
+        &["detach", "one_hot", "read_gold", "forced_label", "argmax", "tag_decode", "crf_decode", "above", "sample", "top", "figure"];
+    CUTS.contains(&op)
+}
 
 /// The operation of this name that a program may call.
 pub fn find(name: &str) -> Option<&'static dyn Operation> {
@@ -105,12 +227,17 @@ pub fn find(name: &str) -> Option<&'static dyn Operation> {
 
 /// The operation of this name, internal ones too.
 pub fn operation(name: &str) -> Option<&'static dyn Operation> {
-    OPERATIONS.iter().copied().find(|op| op.signature().name == name)
+    table().get(name).copied()
+}
+
+/// All operations in the order of the tables.
+pub fn all() -> impl Iterator<Item = &'static dyn Operation> {
+    RUNNING.iter().chain(later::ALL).copied()
 }
 
 /// Names that a program may call.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    OPERATIONS.iter().map(|op| op.signature()).filter(|s| s.group != Group::Internal).map(|s| s.name)
+    all().map(|op| op.signature()).filter(|s| s.group != Group::Internal).map(|s| s.name)
 }
 
 /// The task kind of this name.

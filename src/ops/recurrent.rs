@@ -20,10 +20,11 @@ pub struct Recurrent {
 }
 
 const fn recurrent(name: &'static str, doc: &'static str, gates: usize, both: bool) -> Recurrent {
-    let signature = Signature { name, group: Group::Recurrent, doc, inputs: &[input("x")], args: ARGS };
+    let signature = Signature { name, group: Group::Recurrent, doc, inputs: X, args: ARGS };
     Recurrent { signature, gates, both }
 }
 
+const X: &[Input] = &[input("x")];
 const ARGS: &[Arg] = &[
     required("d", COUNT, "Width of what comes out; a bidirectional layer has half of it in each direction."),
     arg("layers", Kind::Int(1, 64), Default::Int(1), "How many are stacked."),

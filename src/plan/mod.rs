@@ -101,6 +101,30 @@ pub enum Attr {
     List(Vec<Attr>),
 }
 
+impl From<bool> for Attr {
+    fn from(v: bool) -> Self {
+        Attr::Bool(v)
+    }
+}
+
+impl From<usize> for Attr {
+    fn from(v: usize) -> Self {
+        Attr::Int(v as i64)
+    }
+}
+
+impl From<f64> for Attr {
+    fn from(v: f64) -> Self {
+        Attr::Float(v)
+    }
+}
+
+impl From<&str> for Attr {
+    fn from(v: &str) -> Self {
+        Attr::Str(v.to_string())
+    }
+}
+
 /// Attributes by name.
 pub type Attrs = BTreeMap<String, Attr>;
 

@@ -109,6 +109,7 @@ impl Reader<'_> {
 pub fn check(program: Program, sources: &SourceMap, overrides: HashMap<String, Const>) -> Analysis {
     let Program { name, files, diagnostics } = program;
     let mut c = Checker {
+        sources,
         symbols: Symbols::default(),
         tolerated: files.iter().flat_map(|f| f.tolerated.iter().cloned()).collect(),
         graph: Default::default(),

@@ -12,10 +12,12 @@ use super::types::{DataId, On, Shown, SpaceId, Symbol as WidthSymbol, Ty, Width,
 use crate::data::spec::DataSpec;
 use crate::diagnostics::{Diagnostic, codes};
 use crate::plan::{Attr, Attrs, Init};
-use crate::source::Span;
+use crate::source::{SourceMap, Span};
 
 /// Everything known while a program is checked.
 pub struct Checker<'a> {
+    /// The texts.
+    pub sources: &'a SourceMap,
     /// Declared names.
     pub symbols: Symbols<'a>,
     /// Names in slices that did not parse.
@@ -347,6 +349,11 @@ impl<'a> Checker<'a> {
         let mut chain = scope.chain.to_vec();
         chain.push((span.file.0, span.start));
         Site { owner: scope.owner.clone().unwrap_or_default(), chain: chain.into() }
+    }
+
+    /// Whether the source reads `text` at a span; names in messages are only as good as this.
+    pub fn is_text(&self, span: Span, text: &str) -> bool {
+        self.sources.text(span) == text
     }
 
     /// The label space of a list of words, or of fields.

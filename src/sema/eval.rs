@@ -125,7 +125,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Applies a function, or a task's head, to values.
-    pub(super) fn apply(&mut self, f: Val<'a>, inputs: Vec<(Val<'a>, Span)>, span: Span, s: &Scope<'a>) -> Val<'a> {
+    pub(crate) fn apply(&mut self, f: Val<'a>, inputs: Vec<(Val<'a>, Span)>, span: Span, s: &Scope<'a>) -> Val<'a> {
         match f {
             Val::Func(func) => self.apply_func(&func, inputs, s),
             Val::Task(task) => self.apply_head(task, inputs, span, s),

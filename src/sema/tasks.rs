@@ -196,7 +196,7 @@ impl<'a> Checker<'a> {
     }
 
     /// The nodes of a task: evaluates what it reads, once.
-    pub(super) fn built(&mut self, id: TaskId, span: Span) -> Checked<Built> {
+    pub(crate) fn built(&mut self, id: TaskId, span: Span) -> Checked<Built> {
         if let Some(built) = &self.tasks[id.0].built {
             return Ok(built.clone());
         }

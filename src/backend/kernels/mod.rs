@@ -9,10 +9,15 @@ mod conv_plain;
 pub mod embedding;
 pub mod init;
 pub mod linear;
+pub mod loss;
+mod mapped;
 pub mod norm;
+pub mod orthogonal;
 pub mod random;
+pub mod segment;
 pub mod shape;
 mod simd;
+pub mod softmax;
 pub mod transformer;
 mod views;
 

@@ -1,5 +1,12 @@
 //! Kinds of tasks, one file each, and what every task has.
 
+pub mod classify;
+pub mod heads;
+pub mod later;
+pub mod multilabel;
+pub mod regress;
+pub mod tag;
+
 use super::signature::{Arg, COUNT, Default, Group, Kind, POSITIVE, Signature, arg, required};
 
 /// Settings that every task has.

@@ -2,6 +2,7 @@
 //! tasks, losses and training. Versioned, serialised as JSON, and free of names to resolve.
 //! Nothing here knows Candle.
 
+pub mod lower;
 pub mod training;
 
 use std::collections::BTreeMap;

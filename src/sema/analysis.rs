@@ -344,6 +344,7 @@ fn model_task(c: &mut Checker<'_>, i: usize) -> Option<ModelTask> {
         reads: lints::reads(c, TaskId(i), &built),
         vote: t.settings.bool("vote"),
         head: t.head.form.to_string(),
+        main_is_auto: chosen == "auto",
         threshold: t.head.settings.float("threshold").unwrap_or(0.5),
         lr: t.settings.float("lr"),
         space: t.head.space,

@@ -137,6 +137,8 @@ pub struct ModelTask {
     pub updates: Option<Vec<ParamId>>,
     /// Metrics, the main one first.
     pub metrics: Vec<String>,
+    /// Whether the labels decide which metric is the main one.
+    pub main_is_auto: bool,
     /// Share above which `multilabel` predicts a label.
     pub threshold: f64,
     /// Tasks whose outputs it reads.

@@ -16,9 +16,16 @@ sys.dont_write_bytecode = True
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from makers import home  # noqa: E402
+from makers import emotions, home, pairs, parsing, reviews, shop  # noqa: E402
 
-MAKERS = {"home": home}
+MAKERS = {
+    "home": home,
+    "parsing": parsing,
+    "reviews": reviews,
+    "pairs": pairs,
+    "emotions": emotions,
+    "shop": shop,
+}
 
 
 def main(arguments):

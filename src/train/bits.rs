@@ -22,8 +22,6 @@ enum Written {
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     match Written::deserialize(deserializer)? {
         Written::Number(value) => Ok(value),
-        Written::Bits(text) => {
-            u64::from_str_radix(&text, 16).map(f64::from_bits).map_err(serde::de::Error::custom)
-        }
+        Written::Bits(text) => u64::from_str_radix(&text, 16).map(f64::from_bits).map_err(serde::de::Error::custom),
     }
 }

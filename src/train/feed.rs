@@ -34,12 +34,7 @@ pub trait Feed {
     fn plan_eval(&self, data: usize, portion: Portion, size: BatchPlan) -> Vec<Vec<u32>>;
 
     /// These examples as a batch.
-    fn fetch(
-        &self,
-        data: usize,
-        portion: Portion,
-        examples: &[u32],
-    ) -> Result<Self::Batch, Diagnostic>;
+    fn fetch(&self, data: usize, portion: Portion, examples: &[u32]) -> Result<Self::Batch, Diagnostic>;
 
     /// Tokens of a batch, for reports; 0 where that means nothing.
     fn tokens(&self, _batch: &Self::Batch) -> usize {

@@ -19,8 +19,7 @@ pub fn params_of(plan: &Plan, source: LossSource) -> BTreeSet<usize> {
         }
         LossSource::Item(item) => (vec![plan.losses[item].node], &plan.losses[item].updates),
     };
-    let labels: BTreeSet<usize> =
-        plan.tasks.iter().flat_map(|task| task.on.iter().map(|on| on.label)).collect();
+    let labels: BTreeSet<usize> = plan.tasks.iter().flat_map(|task| task.on.iter().map(|on| on.label)).collect();
     let (mut seen, mut params) = (BTreeSet::new(), BTreeSet::new());
     while let Some(index) = open.pop() {
         let node = &plan.nodes[index];

@@ -48,14 +48,7 @@ fn node(op: &str, inputs: &[usize], params: &[usize], data: Option<usize>) -> No
 }
 
 fn task(name: &str, data: usize, logits: usize) -> TaskPlan {
-    let on = TaskOn {
-        data,
-        logits,
-        label: logits + 2,
-        probs: None,
-        gold: Some(0),
-        loss: Some(logits + 1),
-    };
+    let on = TaskOn { data, logits, label: logits + 2, probs: None, gold: Some(0), loss: Some(logits + 1) };
     TaskPlan {
         name: name.into(),
         family: None,
@@ -82,13 +75,7 @@ pub fn stage() -> StagePlan {
         epochs: 3,
         batch: BatchPlan::Examples(4),
         accumulate: 1,
-        optimizer: OptimizerPlan::Adamw {
-            lr: 0.02,
-            beta1: 0.9,
-            beta2: 0.999,
-            eps: 1e-8,
-            weight_decay: 0.01,
-        },
+        optimizer: OptimizerPlan::Adamw { lr: 0.02, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.01 },
         schedule: SchedulePlan::Constant { warmup: training::Span::Steps(0) },
         clip: None,
         sample: SamplePlan::Proportional,
@@ -147,12 +134,7 @@ pub fn plan() -> Plan {
         tasks,
         losses: vec![item],
         metrics: vec![],
-        train: TrainPlan {
-            seed: 7,
-            device: "cpu".into(),
-            precision: "f32".into(),
-            stages: vec![stage()],
-        },
+        train: TrainPlan { seed: 7, device: "cpu".into(), precision: "f32".into(), stages: vec![stage()] },
     }
 }
 
@@ -205,16 +187,9 @@ impl Feed for ToyFeed {
         all.chunks(4).map(<[u32]>::to_vec).collect()
     }
 
-    fn fetch(
-        &self,
-        data: usize,
-        portion: Portion,
-        examples: &[u32],
-    ) -> std::result::Result<Batch, Diagnostic> {
-        let x: Vec<Vec<f32>> = examples
-            .iter()
-            .map(|e| numbers("x", &[data as u64, portion as u64, u64::from(*e)], WIDTH))
-            .collect();
+    fn fetch(&self, data: usize, portion: Portion, examples: &[u32]) -> std::result::Result<Batch, Diagnostic> {
+        let x: Vec<Vec<f32>> =
+            examples.iter().map(|e| numbers("x", &[data as u64, portion as u64, u64::from(*e)], WIDTH)).collect();
         let gold = (0..TASKS.len()).map(|task| {
             let truth = numbers("truth", &[task as u64], WIDTH);
             x.iter().map(|x| x.iter().zip(&truth).map(|(a, b)| a * b).sum()).collect()
@@ -231,14 +206,18 @@ impl Feed for ToyFeed {
 
 /// The model.
 pub struct Toy {
-    params: Vec<Param>,
-    grads: Arc<Grads>,
+    /// All parameters.
+    pub params: Vec<Param>,
+    /// Their gradients.
+    pub grads: Arc<Grads>,
     /// Noise on the inputs in training.
     pub noise: f32,
     /// The loss of this task is NaN in its n-th batch from now, counted from 0.
     pub nan: Option<(usize, Cell<usize>)>,
     /// This task passes no gradient to the shared layer.
     pub cut: Option<usize>,
+    /// Gradients of heads are NaN, while losses are not.
+    pub sick_gradient: bool,
     /// Factor of all predictions.
     pub scale: f64,
     /// How often [`Trainee::turn_ended`] was called.
@@ -261,6 +240,7 @@ impl Default for Toy {
             noise: 0.1,
             nan: None,
             cut: None,
+            sick_gradient: false,
             scale: 1.0,
             turns: 0,
             asked: Cell::default(),
@@ -278,12 +258,18 @@ impl Toy {
     fn predict(&self, task: usize, x: &Tensor) -> Result<Tensor> {
         let shared = self.params[0].tensor();
         let shared = if self.cut == Some(task) { shared.detach() } else { shared };
-        (x.matmul(&shared)?.matmul(&self.params[task + 1].tensor())? * self.scale)?.squeeze(1)
+        let scale = Tensor::new(self.scale as f32, &Device::Cpu)?;
+        x.matmul(&shared)?.matmul(&self.params[task + 1].tensor())?.broadcast_mul(&scale)?.squeeze(1)
     }
 
     fn loss(&self, task: usize, x: &Tensor, batch: &Batch) -> Result<Tensor> {
         let gold = Tensor::new(batch.gold[task].as_slice(), &Device::Cpu)?;
-        let loss = (self.predict(task, x)? - gold)?.sqr()?.mean_all()?;
+        let mut loss = (self.predict(task, x)? - gold)?.sqr()?.mean_all()?;
+        if self.sick_gradient {
+            // 0, with the gradient ∞ - ∞.
+            let head = self.params[task + 1].tensor();
+            loss = (loss + (&head - &head)?.sqrt()?.sum_all()?)?;
+        }
         match &self.nan {
             Some((sick, left)) if *sick == task => {
                 let at = left.get();
@@ -310,19 +296,12 @@ impl Trainee for Toy {
         &self.grads
     }
 
-    fn losses(
-        &self,
-        data: usize,
-        batch: &Batch,
-        asked: &[LossSource],
-        seed: u64,
-    ) -> Result<Vec<LossTerm>> {
+    fn losses(&self, data: usize, batch: &Batch, asked: &[LossSource], seed: u64) -> Result<Vec<LossTerm>> {
         let mut log = self.asked.take();
         log.push((data, asked.to_vec()));
         self.asked.set(log);
         let mut rng = rng_of(seed, "noise", &[]);
-        let noise: Vec<f32> =
-            (0..batch.x.elem_count()).map(|_| self.noise * rng.random_range(-1.0..1.0)).collect();
+        let noise: Vec<f32> = (0..batch.x.elem_count()).map(|_| self.noise * rng.random_range(-1.0..1.0)).collect();
         let x = (&batch.x + Tensor::from_vec(noise, batch.x.dims(), &Device::Cpu)?)?;
         let mut terms = Vec::new();
         for source in asked {

@@ -100,10 +100,7 @@ pub trait Trainee {
     }
 
     /// Takes up what [`Trainee::extra`] gave; `find` gives the numbers of a name.
-    fn set_extra(
-        &mut self,
-        _find: &dyn Fn(&str) -> Option<Vec<f32>>,
-    ) -> candle_core::Result<()> {
+    fn set_extra(&mut self, _find: &dyn Fn(&str) -> Option<Vec<f32>>) -> candle_core::Result<()> {
         Ok(())
     }
 }

@@ -30,21 +30,13 @@ pub trait Balancer {
     }
 
     /// Takes up what [`Balancer::save`] gave.
-    fn load(
-        &mut self,
-        _steps: &[u64],
-        _find: &dyn Fn(&str) -> Option<Vec<f32>>,
-    ) -> candle_core::Result<()> {
+    fn load(&mut self, _steps: &[u64], _find: &dyn Fn(&str) -> Option<Vec<f32>>) -> candle_core::Result<()> {
         Ok(())
     }
 }
 
 /// The table of ways to balance.
-pub fn balancer_of(
-    balance: &BalancePlan,
-    optimizer: &OptimizerPlan,
-    plan: &Plan,
-) -> Box<dyn Balancer> {
+pub fn balancer_of(balance: &BalancePlan, optimizer: &OptimizerPlan, plan: &Plan) -> Box<dyn Balancer> {
     match balance {
         BalancePlan::Weighted { weights } => Box::new(weighted::Weighted::new(plan, weights)),
         BalancePlan::Uncertainty => Box::new(uncertainty::Uncertainty::new(plan, optimizer)),

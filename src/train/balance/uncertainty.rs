@@ -59,11 +59,7 @@ impl Balancer for Uncertainty {
     }
 
     fn save(&self) -> Result<(Vec<Slot>, Vec<u64>)> {
-        let value = |(name, s): (&String, &f32)| Slot {
-            name: name.clone(),
-            shape: vec![1],
-            data: vec![*s],
-        };
+        let value = |(name, s): (&String, &f32)| Slot { name: name.clone(), shape: vec![1], data: vec![*s] };
         let mut slots: Vec<Slot> = self.names.iter().zip(&self.s).map(value).collect();
         slots.extend(self.optimizer.save(STATE)?);
         Ok((slots, self.optimizer.steps().to_vec()))
@@ -88,12 +84,7 @@ mod tests {
     #[test]
     fn follows_the_formula() {
         let plan = toy::plan();
-        let sgd = OptimizerPlan::Sgd {
-            lr: 0.1,
-            momentum: 0.0,
-            nesterov: false,
-            weight_decay: 0.5,
-        };
+        let sgd = OptimizerPlan::Sgd { lr: 0.1, momentum: 0.0, nesterov: false, weight_decay: 0.5 };
         let mut balance = Uncertainty::new(&plan, &sgd);
         assert_eq!((balance.factor(0), balance.penalty(0)), (1.0, 0.0));
         let mut s = 0.0f64;
@@ -111,12 +102,7 @@ mod tests {
     fn minimum_is_the_noise() {
         // For a constant loss L, exp(-s) L + s/2 is least where exp(s) = 2L.
         let plan = toy::plan();
-        let sgd = OptimizerPlan::Sgd {
-            lr: 0.1,
-            momentum: 0.0,
-            nesterov: false,
-            weight_decay: 0.0,
-        };
+        let sgd = OptimizerPlan::Sgd { lr: 0.1, momentum: 0.0, nesterov: false, weight_decay: 0.0 };
         let mut balance = Uncertainty::new(&plan, &sgd);
         for _ in 0..500 {
             balance.observe(0, 1.5, 0.5);
@@ -129,13 +115,7 @@ mod tests {
     #[test]
     fn comes_back() {
         let plan = toy::plan();
-        let adam = OptimizerPlan::Adam {
-            lr: 0.1,
-            beta1: 0.9,
-            beta2: 0.999,
-            eps: 1e-8,
-            weight_decay: 0.0,
-        };
+        let adam = OptimizerPlan::Adam { lr: 0.1, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.0 };
         let mut first = Uncertainty::new(&plan, &adam);
         first.observe(0, 2.0, 1.0);
         first.step(0.1);

@@ -77,10 +77,7 @@ impl Checkpoints {
 
     /// The newest state that is whole, with a warning for each that is not; `None` when the
     /// run has not written any.
-    pub fn latest(
-        &self,
-        warn: &mut dyn FnMut(Diagnostic),
-    ) -> Result<Option<Loaded>, Diagnostic> {
+    pub fn latest(&self, warn: &mut dyn FnMut(Diagnostic)) -> Result<Option<Loaded>, Diagnostic> {
         let mut last: Option<(PathBuf, Damage)> = None;
         for path in self.states() {
             if let Some((path, damage)) = last.take() {
@@ -166,12 +163,10 @@ pub(crate) fn unwritable(path: &Path, error: &dyn std::fmt::Display) -> Diagnost
 
 fn damaged(path: &Path, damage: &Damage) -> Diagnostic {
     let message = format!("the checkpoint `{}` is damaged: {damage}", path.display());
-    Diagnostic::placeless(codes::CHECKPOINT, message)
-        .help("no older checkpoint is whole; train from the beginning")
+    Diagnostic::placeless(codes::CHECKPOINT, message).help("no older checkpoint is whole; train from the beginning")
 }
 
 fn passed_over(path: &Path, damage: &Damage) -> Diagnostic {
     let message = format!("the checkpoint `{}` is damaged: {damage}", path.display());
-    Diagnostic::placeless(codes::DAMAGED_CHECKPOINT, message)
-        .help("training goes on from the checkpoint before it")
+    Diagnostic::placeless(codes::DAMAGED_CHECKPOINT, message).help("training goes on from the checkpoint before it")
 }

@@ -60,8 +60,7 @@ fn keeps_two_and_what_they_need() {
     for step in 1..5 {
         store.write(&state(step), &slots(step as f32)).unwrap();
     }
-    let mut names: Vec<_> =
-        store.files().map(|p| p.file_name().unwrap().to_str().unwrap().to_owned()).collect();
+    let mut names: Vec<_> = store.files().map(|p| p.file_name().unwrap().to_str().unwrap().to_owned()).collect();
     names.sort();
     assert_eq!(names.len(), 3, "{names:?}");
     assert!(names[0].contains("000000003") && names[1].contains("000000004"));

@@ -57,13 +57,14 @@ impl Verdicts {
         let mut seen: BTreeMap<(usize, u32), (usize, bool)> = BTreeMap::new();
         for (data, verdict) in tasks.iter().flat_map(|task| self.of_task(*task)) {
             for (example, item) in verdict.examples.iter().zip(&verdict.items) {
-                let Some(right) = is_correct(item) else { continue };
+                let Some(right) = is_correct(item) else {
+                    continue;
+                };
                 let entry = seen.entry((data, *example)).or_insert((0, true));
                 *entry = (entry.0 + 1, entry.1 && right);
             }
         }
-        let complete: Vec<bool> =
-            seen.into_values().filter(|(count, _)| *count == tasks.len()).map(|s| s.1).collect();
+        let complete: Vec<bool> = seen.into_values().filter(|(count, _)| *count == tasks.len()).map(|s| s.1).collect();
         let right = complete.iter().filter(|right| **right).count();
         (!complete.is_empty()).then(|| right as f64 / complete.len() as f64)
     }
@@ -130,9 +131,9 @@ impl Judge<'_> {
             let higher = higher_is_better(self.plan, &item.figure);
             scores.push((item.name.clone(), self.figure(&item.figure), higher));
         }
-        let scored = scores.into_iter().filter_map(|(name, value, higher_is_better)| {
-            Some(Scored { name, value: value?, higher_is_better })
-        });
+        let scored = scores
+            .into_iter()
+            .filter_map(|(name, value, higher_is_better)| Some(Scored { name, value: value?, higher_is_better }));
         scored.collect()
     }
 }
@@ -154,9 +155,7 @@ pub fn higher_is_better(plan: &Plan, figure: &Figure) -> bool {
 
 /// How a program would write a figure.
 pub fn written(plan: &Plan, figure: &Figure) -> String {
-    let list = |figures: &[Figure]| {
-        figures.iter().map(|figure| written(plan, figure)).collect::<Vec<_>>().join(", ")
-    };
+    let list = |figures: &[Figure]| figures.iter().map(|figure| written(plan, figure)).collect::<Vec<_>>().join(", ");
     match figure {
         Figure::Metric { task, metric } => format!("{}.{metric}", plan.tasks[*task].name),
         Figure::Named(name) => name.clone(),

@@ -3,8 +3,8 @@
 use super::{Context, Metric, ratio, sets};
 use crate::train::trainee::Judged;
 
-/// The mean over examples of |P ∩ G| / |P ∪ G|, 0 where both are empty, as scikit-learn's
-/// `jaccard_score(average="samples")`.
+/// The mean over examples of |P ∩ G| / |P ∪ G|, and 1 for an example where both are empty, since
+/// nothing is what is right there (as SemEval-2018's task 1 counts it).
 pub struct Jaccard;
 
 impl Metric for Jaccard {
@@ -20,7 +20,8 @@ impl Metric for Jaccard {
         let sets = sets(items);
         let overlap = |(predicted, gold): &(&[u32], &[u32])| {
             let both = predicted.iter().filter(|label| gold.contains(label)).count();
-            ratio(both as f64, (predicted.len() + gold.len() - both) as f64)
+            let either = predicted.len() + gold.len() - both;
+            if either == 0 { 1.0 } else { both as f64 / either as f64 }
         };
         ratio(sets.iter().map(overlap).sum(), sets.len() as f64)
     }

@@ -102,9 +102,7 @@ fn sets(items: &[Judged]) -> Vec<(&[u32], &[u32])> {
 /// Predicted and gold numbers.
 fn numbers(items: &[Judged]) -> (Vec<f64>, Vec<f64>) {
     let pairs = judged(items).filter_map(|pair| match pair {
-        (Answer::Number(predicted), Answer::Number(gold)) => {
-            Some((f64::from(*predicted), f64::from(*gold)))
-        }
+        (Answer::Number(predicted), Answer::Number(gold)) => Some((f64::from(*predicted), f64::from(*gold))),
         _ => None,
     });
     pairs.unzip()

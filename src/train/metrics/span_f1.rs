@@ -84,10 +84,11 @@ impl Metric for SpanF1 {
         let name = |label: u32| context.labels.get(label as usize).map_or(NEVER, String::as_str);
         let (mut right, mut all) = (0, 0);
         for pair in judged(items) {
-            let (Answer::Tags(predicted), Answer::Tags(gold)) = pair else { continue };
+            let (Answer::Tags(predicted), Answer::Tags(gold)) = pair else {
+                continue;
+            };
             let places = predicted.iter().zip(gold).filter(|(_, gold)| **gold != NO_LABEL);
-            let (predicted, gold): (Vec<&str>, Vec<&str>) =
-                places.map(|(p, g)| (name(*p), name(*g))).unzip();
+            let (predicted, gold): (Vec<&str>, Vec<&str>) = places.map(|(p, g)| (name(*p), name(*g))).unzip();
             let (found, wanted) = (chunks(&predicted), chunks(&gold));
             let wanted: HashSet<&Chunk> = wanted.iter().collect();
             right += found.iter().filter(|chunk| wanted.contains(chunk)).count();

@@ -1,3 +1,7 @@
+use std::collections::{BTreeSet, HashSet};
+
+use serde_json::Value;
+
 use super::span_f1::{Chunk, chunks};
 use super::*;
 
@@ -32,8 +36,6 @@ fn names_are_unique() {
     assert_eq!(names.len(), TABLE.len());
 }
 
-use std::collections::HashSet;
-
 #[test]
 fn classes_as_scikit_learn() {
     // accuracy_score, f1_score(average="macro") and "micro" of these lists.
@@ -61,7 +63,7 @@ fn undefined_is_nothing() {
         close(metric.value(&[], &Context::default()), 0.0);
     }
     close(value("pearson", &numbers_of(&[1.0, 1.0], &[1.0, 2.0]), 0), 0.0);
-    close(value("jaccard", &sets_of(&[(&[], &[])]), 2), 0.0);
+    close(value("jaccard", &sets_of(&[(&[], &[])]), 2), 1.0);
     close(value("micro_f1", &sets_of(&[(&[], &[])]), 2), 0.0);
 }
 
@@ -71,7 +73,7 @@ fn label_sets_as_scikit_learn() {
     close(value("micro_f1", &items, 4), 4.0 / 8.0);
     // F1 of the labels: 2/3, 0, 2/3, and 0 for one that never occurs.
     close(value("macro_f1", &items, 4), (2.0 / 3.0 + 2.0 / 3.0) / 4.0);
-    close(value("jaccard", &items, 4), (0.5 + 0.5) / 4.0);
+    close(value("jaccard", &items, 4), (0.5 + 0.5 + 1.0) / 4.0);
 }
 
 #[test]
@@ -113,4 +115,62 @@ fn span_f1_counts_whole_spans() {
     close(f1(&tags(&[0, 4], &[0, NO_LABEL])), 1.0);
     close(f1(&tags(&[0, 4], &[0, UNSEEN])), 2.0 / 3.0);
     close(value("accuracy", &tags(&[0, 4, 4], &[0, 4, NO_LABEL]), 5), 1.0);
+}
+
+/// Cases that scikit-learn, scipy and seqeval have judged.
+fn fixture(name: &str) -> Value {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn cases<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+    value[name].as_array().unwrap()
+}
+
+/// Each named figure of a case is the measure's; `null` stands for 0.
+fn check(case: &Value, names: &[&str], items: &[Judged], context: &Context) {
+    for name in names {
+        let want = case[*name].as_f64().unwrap_or(0.0);
+        let got = metric(name).unwrap().value(items, context);
+        assert!((got - want).abs() < 1e-6, "{name} {got}: {case}");
+    }
+}
+
+#[test]
+fn figures_of_scikit_learn_and_scipy() {
+    let all = fixture("metrics.json");
+    let ints = |case: &Value| -> Vec<u32> { serde_json::from_value(case.clone()).unwrap() };
+    for case in cases(&all, "classes") {
+        let items = classes(&ints(&case["pred"]), &ints(&case["gold"]));
+        check(case, &["accuracy", "macro_f1"], &items, &Context { labels: &[], classes: 9 });
+    }
+    for case in cases(&all, "sets") {
+        let both = cases(case, "pred").iter().zip(cases(case, "gold"));
+        let items: Vec<Judged> = both.map(|(p, g)| item(Answer::Labels(ints(p)), Answer::Labels(ints(g)))).collect();
+        let classes = case["labels"].as_u64().unwrap() as usize;
+        let names = ["micro_f1", "macro_f1", "jaccard"];
+        check(case, &names, &items, &Context { labels: &[], classes });
+    }
+    for case in cases(&all, "numbers") {
+        let floats = |name: &str| -> Vec<f32> { serde_json::from_value(case[name].clone()).unwrap() };
+        let items = numbers_of(&floats("pred"), &floats("gold"));
+        check(case, &["pearson", "spearman", "mse"], &items, &Context::default());
+    }
+}
+
+#[test]
+fn spans_of_seqeval() {
+    let all = fixture("seqeval.json");
+    for case in all.as_array().unwrap() {
+        let tags = |name: &str| -> Vec<Vec<String>> { serde_json::from_value(case[name].clone()).unwrap() };
+        let (predicted, gold) = (tags("pred"), tags("gold"));
+        let labels: BTreeSet<String> = predicted.iter().chain(&gold).flatten().cloned().collect();
+        let labels: Vec<String> = labels.into_iter().collect();
+        let index = |tags: &Vec<String>| {
+            Answer::Tags(tags.iter().map(|tag| labels.binary_search(tag).unwrap() as u32).collect())
+        };
+        let items: Vec<Judged> = predicted.iter().zip(&gold).map(|(p, g)| item(index(p), index(g))).collect();
+        let got = metric("span_f1").unwrap().value(&items, &Context { labels: &labels, classes: labels.len() });
+        assert!((got - case["f1"].as_f64().unwrap()).abs() < 1e-9, "{got}: {case}");
+    }
 }

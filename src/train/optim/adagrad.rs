@@ -26,13 +26,7 @@ impl Rule for Adagrad {
         }
     }
 
-    fn tensors(
-        &self,
-        at: &At,
-        theta: &Tensor,
-        grad: &Tensor,
-        state: &[Tensor],
-    ) -> Result<(Tensor, Vec<Tensor>)> {
+    fn tensors(&self, at: &At, theta: &Tensor, grad: &Tensor, state: &[Tensor]) -> Result<(Tensor, Vec<Tensor>)> {
         let [sum] = state else { candle_core::bail!("Adagrad needs one state array") };
         let grad = (grad + (theta * self.weight_decay)?)?;
         let sum = (sum + grad.sqr()?)?;

@@ -31,12 +31,7 @@ pub(super) fn moments(betas: (f32, f32), g: f32, m: &mut f32, v: &mut f32) {
 }
 
 /// Both moments in tensors.
-pub(super) fn moment_tensors(
-    beta1: f64,
-    beta2: f64,
-    grad: &Tensor,
-    state: &[Tensor],
-) -> Result<(Tensor, Tensor)> {
+pub(super) fn moment_tensors(beta1: f64, beta2: f64, grad: &Tensor, state: &[Tensor]) -> Result<(Tensor, Tensor)> {
     let [m, v] = state else { candle_core::bail!("Adam needs two state arrays") };
     let m = ((m * beta1)? + (grad * (1.0 - beta1))?)?;
     let v = ((v * beta2)? + (grad.sqr()? * (1.0 - beta2))?)?;
@@ -44,14 +39,7 @@ pub(super) fn moment_tensors(
 }
 
 /// `θ - step · m / (√v/root + ε)`.
-pub(super) fn move_tensors(
-    theta: &Tensor,
-    m: &Tensor,
-    v: &Tensor,
-    step: f64,
-    root: f64,
-    eps: f64,
-) -> Result<Tensor> {
+pub(super) fn move_tensors(theta: &Tensor, m: &Tensor, v: &Tensor, step: f64, root: f64, eps: f64) -> Result<Tensor> {
     let under = ((v.sqrt()? / root)? + eps)?;
     theta - (m.div(&under)? * step)?
 }
@@ -72,13 +60,7 @@ impl Rule for Adam {
         }
     }
 
-    fn tensors(
-        &self,
-        at: &At,
-        theta: &Tensor,
-        grad: &Tensor,
-        state: &[Tensor],
-    ) -> Result<(Tensor, Vec<Tensor>)> {
+    fn tensors(&self, at: &At, theta: &Tensor, grad: &Tensor, state: &[Tensor]) -> Result<(Tensor, Vec<Tensor>)> {
         let (step, root) = corrections(self.beta1, self.beta2, at);
         let grad = (grad + (theta * self.weight_decay)?)?;
         let (m, v) = moment_tensors(self.beta1, self.beta2, &grad, state)?;

@@ -34,13 +34,7 @@ impl Rule for AdamW {
         }
     }
 
-    fn tensors(
-        &self,
-        at: &At,
-        theta: &Tensor,
-        grad: &Tensor,
-        state: &[Tensor],
-    ) -> Result<(Tensor, Vec<Tensor>)> {
+    fn tensors(&self, at: &At, theta: &Tensor, grad: &Tensor, state: &[Tensor]) -> Result<(Tensor, Vec<Tensor>)> {
         let (step, root) = corrections(self.beta1, self.beta2, at);
         let kept = (theta * (1.0 - at.lr * self.weight_decay))?;
         let (m, v) = moment_tensors(self.beta1, self.beta2, grad, state)?;

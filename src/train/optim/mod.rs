@@ -44,13 +44,7 @@ pub trait Rule: Send + Sync {
     fn pass(&self, at: &At, theta: &mut [f32], grad: &[f32], a: &mut [f32], b: &mut [f32]);
 
     /// The same step in tensors (`grad` is scaled already): the new values and the new state.
-    fn tensors(
-        &self,
-        at: &At,
-        theta: &Tensor,
-        grad: &Tensor,
-        state: &[Tensor],
-    ) -> Result<(Tensor, Vec<Tensor>)>;
+    fn tensors(&self, at: &At, theta: &Tensor, grad: &Tensor, state: &[Tensor]) -> Result<(Tensor, Vec<Tensor>)>;
 }
 
 /// The table of optimisers.
@@ -65,9 +59,7 @@ pub fn rule_of(plan: &OptimizerPlan) -> Box<dyn Rule> {
         OptimizerPlan::Adamw { beta1, beta2, eps, weight_decay, .. } => {
             Box::new(adamw::AdamW { beta1, beta2, eps, weight_decay })
         }
-        OptimizerPlan::Adagrad { eps, weight_decay, .. } => {
-            Box::new(adagrad::Adagrad { eps, weight_decay })
-        }
+        OptimizerPlan::Adagrad { eps, weight_decay, .. } => Box::new(adagrad::Adagrad { eps, weight_decay }),
         OptimizerPlan::Radam { beta1, beta2, eps, weight_decay, .. } => {
             Box::new(radam::RAdam { beta1, beta2, eps, weight_decay })
         }
@@ -145,14 +137,7 @@ impl Optimizer {
     }
 
     /// One step of parameter `index`, whose gradient is `grad` times `scale`.
-    pub fn step(
-        &mut self,
-        index: usize,
-        param: &Param,
-        grad: &[f32],
-        lr: f64,
-        scale: f32,
-    ) -> Result<()> {
+    pub fn step(&mut self, index: usize, param: &Param, grad: &[f32], lr: f64, scale: f32) -> Result<()> {
         let at = self.count(index, lr, scale);
         if !self.on_host(param.var.device()) {
             return self.step_on_device(index, param, grad, &at);
@@ -181,13 +166,7 @@ impl Optimizer {
         device.is_cpu()
     }
 
-    fn step_on_device(
-        &mut self,
-        index: usize,
-        param: &Param,
-        grad: &[f32],
-        at: &At,
-    ) -> Result<()> {
+    fn step_on_device(&mut self, index: usize, param: &Param, grad: &[f32], at: &At) -> Result<()> {
         let theta = param.var.as_detached_tensor().to_dtype(DType::F32)?;
         let grad = Tensor::from_slice(grad, theta.shape(), theta.device())?;
         let grad = (grad * f64::from(at.scale))?;

@@ -21,13 +21,7 @@ pub(super) struct Pass<'a> {
 
 impl<'a> Pass<'a> {
     /// Over state `a` and `b`, which may be empty.
-    pub(super) fn new(
-        rule: &'a dyn Rule,
-        at: At,
-        grad: &'a [f32],
-        a: &'a mut [f32],
-        b: &'a mut [f32],
-    ) -> Self {
+    pub(super) fn new(rule: &'a dyn Rule, at: At, grad: &'a [f32], a: &'a mut [f32], b: &'a mut [f32]) -> Self {
         Self { rule, at, grad, state: Mutex::new((a, b)) }
     }
 
@@ -63,8 +57,7 @@ impl InplaceOp1 for Pass<'_> {
     }
 
     fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
-        let (CpuStorage::F32(all), Some((start, end))) = (storage, layout.contiguous_offsets())
-        else {
+        let (CpuStorage::F32(all), Some((start, end))) = (storage, layout.contiguous_offsets()) else {
             bail!("a parameter that is not a contiguous f32 tensor");
         };
         self.run(&mut all[start..end])

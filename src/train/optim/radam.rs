@@ -50,13 +50,7 @@ impl Rule for RAdam {
         }
     }
 
-    fn tensors(
-        &self,
-        at: &At,
-        theta: &Tensor,
-        grad: &Tensor,
-        state: &[Tensor],
-    ) -> Result<(Tensor, Vec<Tensor>)> {
+    fn tensors(&self, at: &At, theta: &Tensor, grad: &Tensor, state: &[Tensor]) -> Result<(Tensor, Vec<Tensor>)> {
         let (step, adapts) = self.step(at);
         let grad = (grad + (theta * self.weight_decay)?)?;
         let (m, v) = moment_tensors(self.beta1, self.beta2, &grad, state)?;

@@ -35,13 +35,7 @@ impl Rule for Sgd {
         }
     }
 
-    fn tensors(
-        &self,
-        at: &At,
-        theta: &Tensor,
-        grad: &Tensor,
-        state: &[Tensor],
-    ) -> Result<(Tensor, Vec<Tensor>)> {
+    fn tensors(&self, at: &At, theta: &Tensor, grad: &Tensor, state: &[Tensor]) -> Result<(Tensor, Vec<Tensor>)> {
         let grad = (grad + (theta * self.weight_decay)?)?;
         let Some(old) = state.first() else {
             return Ok(((theta - (grad * at.lr)?)?, Vec::new()));

@@ -6,16 +6,8 @@ use candle_core::{Device, Tensor};
 use super::*;
 use crate::backend::{Grads, param::flat_params};
 
-const GRADS: [[f32; 2]; 8] = [
-    [0.3, -0.2],
-    [-0.1, 0.4],
-    [0.25, 0.05],
-    [0.6, -0.7],
-    [0.02, 0.03],
-    [-0.4, 0.1],
-    [0.15, -0.35],
-    [0.05, 0.2],
-];
+const GRADS: [[f32; 2]; 8] =
+    [[0.3, -0.2], [-0.1, 0.4], [0.25, 0.05], [0.6, -0.7], [0.02, 0.03], [-0.4, 0.1], [0.15, -0.35], [0.05, 0.2]];
 
 fn params(values: &[f32]) -> (Vec<Param>, std::sync::Arc<Grads>) {
     let tensor = Tensor::from_slice(values, values.len(), &Device::Cpu).unwrap();
@@ -51,12 +43,7 @@ fn adam(weight_decay: f64) -> OptimizerPlan {
 
 #[test]
 fn sgd_follows_the_formula() {
-    let sgd = |momentum, nesterov, weight_decay| OptimizerPlan::Sgd {
-        lr: 0.1,
-        momentum,
-        nesterov,
-        weight_decay,
-    };
+    let sgd = |momentum, nesterov, weight_decay| OptimizerPlan::Sgd { lr: 0.1, momentum, nesterov, weight_decay };
     check(sgd(0.0, false, 0.1), [0.3788280784232604, -1.1080238936023001]);
     check(sgd(0.9, false, 0.01), [0.0752498939719554, -1.0372721190026404]);
     check(sgd(0.9, true, 0.01), [0.029292287887284454, -1.0023831690019622]);
@@ -69,13 +56,7 @@ fn adam_follows_the_formula() {
 
 #[test]
 fn adamw_follows_the_formula() {
-    let plan = OptimizerPlan::Adamw {
-        lr: 0.01,
-        beta1: 0.9,
-        beta2: 0.999,
-        eps: 1e-8,
-        weight_decay: 0.1,
-    };
+    let plan = OptimizerPlan::Adamw { lr: 0.01, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.1 };
     check(plan, [0.4527940229119523, -1.2247237054046543]);
 }
 
@@ -87,13 +68,7 @@ fn adagrad_follows_the_formula() {
 
 #[test]
 fn radam_follows_the_formula() {
-    let plan = OptimizerPlan::Radam {
-        lr: 0.01,
-        beta1: 0.9,
-        beta2: 0.999,
-        eps: 1e-8,
-        weight_decay: 0.01,
-    };
+    let plan = OptimizerPlan::Radam { lr: 0.01, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.01 };
     check(plan, [0.48911046062337427, -1.2468380642103263]);
 }
 

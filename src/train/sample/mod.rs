@@ -10,9 +10,9 @@ mod proportional;
 mod ratio;
 mod round_robin;
 mod temperature;
-mod uniform;
 #[cfg(test)]
 mod tests;
+mod uniform;
 
 use std::collections::BTreeMap;
 
@@ -101,11 +101,7 @@ fn shuffled(counts: impl IntoIterator<Item = (Part, usize)>, rng: &mut ChaCha8Rn
 }
 
 /// An epoch over data sets drawn by these weights.
-fn by_weight(
-    supply: &Supply,
-    weight: impl Fn(usize) -> f64,
-    rng: &mut ChaCha8Rng,
-) -> Vec<Vec<Draw>> {
+fn by_weight(supply: &Supply, weight: impl Fn(usize) -> f64, rng: &mut ChaCha8Rng) -> Vec<Vec<Draw>> {
     let weights: Vec<f64> = supply.batches.values().map(|n| weight(*n)).collect();
     let quotas = quotas(supply.total(), &weights);
     let parts = supply.batches.keys().map(|data| Part { data: *data, only: None });

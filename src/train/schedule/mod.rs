@@ -60,15 +60,9 @@ pub fn schedule_of(plan: &SchedulePlan) -> (Box<dyn Schedule>, Span) {
         SchedulePlan::Linear { warmup } => (Box::new(linear::Linear), warmup),
         SchedulePlan::Cosine { warmup } => (Box::new(cosine::Cosine), warmup),
         SchedulePlan::InverseSqrt { warmup } => (Box::new(inverse_sqrt::InverseSqrt), warmup),
-        SchedulePlan::Step { every, gamma, warmup } => {
-            (Box::new(step::Step { every, gamma }), warmup)
-        }
-        SchedulePlan::Exponential { gamma, warmup } => {
-            (Box::new(exponential::Exponential { gamma }), warmup)
-        }
-        SchedulePlan::Plateau { factor, patience, warmup } => {
-            (Box::new(plateau::Plateau { factor, patience }), warmup)
-        }
+        SchedulePlan::Step { every, gamma, warmup } => (Box::new(step::Step { every, gamma }), warmup),
+        SchedulePlan::Exponential { gamma, warmup } => (Box::new(exponential::Exponential { gamma }), warmup),
+        SchedulePlan::Plateau { factor, patience, warmup } => (Box::new(plateau::Plateau { factor, patience }), warmup),
     }
 }
 
@@ -114,7 +108,9 @@ impl Pace {
 
     /// Hears whether an epoch with a dev set brought improvement.
     pub fn epoch_judged(&mut self, improved: bool) {
-        let Some(patience) = self.shape.patience() else { return };
+        let Some(patience) = self.shape.patience() else {
+            return;
+        };
         self.state.waited = if improved { 0 } else { self.state.waited + 1 };
         if self.state.waited >= patience.max(1) {
             self.state = PaceState { reductions: self.state.reductions + 1, waited: 0 };

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::spec::{DataSpec, SpaceSpec, VocabSpec};
 use crate::source::Span;
 
-pub use training::{BalancePlan, BatchPlan, OptimizerPlan, SamplePlan, SchedulePlan, StagePlan, TrainPlan};
+pub use training::*;
 
 /// The version of the plan format that this build writes and reads.
 pub const VERSION: u32 = 1;

@@ -92,7 +92,7 @@ impl OptimizerPlan {
 /// A length of time: steps, or a share of the stage's steps.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Span {
+pub enum Length {
     /// Steps.
     Steps(usize),
     /// A share of all steps of the stage.
@@ -104,19 +104,19 @@ pub enum Span {
 #[serde(rename_all = "snake_case", tag = "name")]
 #[allow(missing_docs)]
 pub enum SchedulePlan {
-    Constant { warmup: Span },
+    Constant { warmup: Length },
     /// Down to 0 at the last step.
-    Linear { warmup: Span },
+    Linear { warmup: Length },
     /// Half a cosine down to 0 (Loshchilov & Hutter 2017, without restarts).
-    Cosine { warmup: Span },
+    Cosine { warmup: Length },
     /// √(warmup / step) after the warm-up (Vaswani et al. 2017).
-    InverseSqrt { warmup: Span },
+    InverseSqrt { warmup: Length },
     /// Times `gamma` every `every` epochs.
-    Step { every: usize, gamma: f64, warmup: Span },
+    Step { every: usize, gamma: f64, warmup: Length },
     /// Times `gamma` every epoch.
-    Exponential { gamma: f64, warmup: Span },
+    Exponential { gamma: f64, warmup: Length },
     /// Times `factor` after `patience` epochs without improvement of what selects.
-    Plateau { factor: f64, patience: usize, warmup: Span },
+    Plateau { factor: f64, patience: usize, warmup: Length },
 }
 
 /// Which data set, or task, a step takes.

@@ -6,11 +6,22 @@ use super::trainee::LossSource;
 use crate::plan::Plan;
 
 /// Operations that pass no gradient to what they read.
-pub const CUTS: &[&str] = &["detach", "label", "argmax", "decode", "sample", "top", "gold", "bm25"];
+const CUTS: &[&str] = &[
+    "detach",
+    "one_hot",
+    "read_gold",
+    "forced_label",
+    "argmax",
+    "tag_decode",
+    "crf_decode",
+    "above",
+    "sample",
+    "top",
+    "figure",
+];
 
 /// The parameters that the loss of a task or item depends on through operations that pass a
-/// gradient, whether frozen or not; `updates:` is taken into account. Predictions are labels,
-/// so no gradient passes through them.
+/// gradient, whether frozen or not; `updates:` is taken into account.
 pub fn params_of(plan: &Plan, source: LossSource) -> BTreeSet<usize> {
     let (mut open, updates): (Vec<usize>, _) = match source {
         LossSource::Task(task) => {
@@ -19,11 +30,10 @@ pub fn params_of(plan: &Plan, source: LossSource) -> BTreeSet<usize> {
         }
         LossSource::Item(item) => (vec![plan.losses[item].node], &plan.losses[item].updates),
     };
-    let labels: BTreeSet<usize> = plan.tasks.iter().flat_map(|task| task.on.iter().map(|on| on.label)).collect();
     let (mut seen, mut params) = (BTreeSet::new(), BTreeSet::new());
     while let Some(index) = open.pop() {
         let node = &plan.nodes[index];
-        if labels.contains(&index) || CUTS.contains(&node.op.as_str()) || !seen.insert(index) {
+        if CUTS.contains(&node.op.as_str()) || !seen.insert(index) {
             continue;
         }
         params.extend(node.params.iter().copied());

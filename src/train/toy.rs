@@ -76,7 +76,7 @@ pub fn stage() -> StagePlan {
         batch: BatchPlan::Examples(4),
         accumulate: 1,
         optimizer: OptimizerPlan::Adamw { lr: 0.02, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.01 },
-        schedule: SchedulePlan::Constant { warmup: training::Span::Steps(0) },
+        schedule: SchedulePlan::Constant { warmup: Length::Steps(0) },
         clip: None,
         sample: SamplePlan::Proportional,
         balance: BalancePlan::Weighted { weights: vec![] },
@@ -268,7 +268,7 @@ impl Toy {
         if self.sick_gradient {
             // 0, with the gradient ∞ - ∞.
             let head = self.params[task + 1].tensor();
-            loss = (loss + (&head - &head)?.sqrt()?.sum_all()?)?;
+            loss = (loss + head.sub(&head)?.sqrt()?.sum_all()?)?;
         }
         match &self.nan {
             Some((sick, left)) if *sick == task => {

@@ -81,7 +81,7 @@ fn rich() -> Plan {
         stage.sample = SamplePlan::Temperature { t: 3.0 };
         stage.accumulate = 2;
         stage.clip = Some(0.5);
-        let warmup = crate::plan::training::Span::Steps(2);
+        let warmup = crate::plan::Length::Steps(2);
         stage.schedule = SchedulePlan::Plateau { factor: 0.5, patience: 1, warmup };
     });
     let mut second = toy::stage();

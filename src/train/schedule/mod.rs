@@ -16,8 +16,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::SchedulePlan;
-use crate::plan::training::Span;
+use crate::plan::{Length, SchedulePlan};
 
 /// Where training stands, for a schedule.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +53,7 @@ pub trait Schedule: Send + Sync {
 }
 
 /// The table of schedules, each with its warm-up.
-pub fn schedule_of(plan: &SchedulePlan) -> (Box<dyn Schedule>, Span) {
+pub fn schedule_of(plan: &SchedulePlan) -> (Box<dyn Schedule>, Length) {
     match *plan {
         SchedulePlan::Constant { warmup } => (Box::new(constant::Constant), warmup),
         SchedulePlan::Linear { warmup } => (Box::new(linear::Linear), warmup),
@@ -67,10 +66,10 @@ pub fn schedule_of(plan: &SchedulePlan) -> (Box<dyn Schedule>, Span) {
 }
 
 /// Steps of a length of time within a stage of `steps` steps.
-pub fn steps_of(length: Span, steps: usize) -> usize {
+pub fn steps_of(length: Length, steps: usize) -> usize {
     match length {
-        Span::Steps(steps) => steps,
-        Span::Share(share) => (share * steps as f64).round() as usize,
+        Length::Steps(steps) => steps,
+        Length::Share(share) => (share * steps as f64).round() as usize,
     }
 }
 

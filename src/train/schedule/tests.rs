@@ -1,6 +1,6 @@
 use super::*;
 
-const NONE: Span = Span::Steps(0);
+const NONE: Length = Length::Steps(0);
 
 fn factors(plan: SchedulePlan, steps: usize) -> Vec<f64> {
     let pace = Pace::new(&plan, steps);
@@ -15,14 +15,14 @@ fn close(got: &[f64], want: &[f64]) {
 #[test]
 fn constant_and_warmup() {
     close(&factors(SchedulePlan::Constant { warmup: NONE }, 3), &[1.0, 1.0, 1.0]);
-    let warmup = Span::Share(0.5);
+    let warmup = Length::Share(0.5);
     close(&factors(SchedulePlan::Constant { warmup }, 4), &[0.5, 1.0, 1.0, 1.0]);
 }
 
 #[test]
 fn linear_falls_to_nothing_after_the_last_step() {
     close(&factors(SchedulePlan::Linear { warmup: NONE }, 4), &[1.0, 0.75, 0.5, 0.25]);
-    let warmup = Span::Steps(2);
+    let warmup = Length::Steps(2);
     close(&factors(SchedulePlan::Linear { warmup }, 6), &[0.5, 1.0, 1.0, 0.75, 0.5, 0.25]);
     assert_eq!(Pace::new(&SchedulePlan::Linear { warmup: NONE }, 4).factor(9, 0), 0.0);
 }
@@ -36,7 +36,7 @@ fn cosine_is_half_way_in_the_middle() {
 
 #[test]
 fn inverse_sqrt_begins_where_the_warmup_ends() {
-    let got = factors(SchedulePlan::InverseSqrt { warmup: Span::Steps(4) }, 16);
+    let got = factors(SchedulePlan::InverseSqrt { warmup: Length::Steps(4) }, 16);
     close(&got[..5], &[0.25, 0.5, 0.75, 1.0, (4.0f64 / 5.0).sqrt()]);
     close(&got[15..], &[0.5]);
 }

@@ -4,12 +4,12 @@
 //! seeded by where it stands ([`super::seed`]), and a checkpoint holds all the rest, so a run
 //! that was stopped and resumed ends with the same bits as one that was not.
 //!
-//! - [`stage`]: what a stage trains, on what, and with which optimiser.
-//! - [`stream`]: the batches of a data set, pass after pass.
-//! - [`step`]: one optimiser step.
-//! - [`watch`]: are all losses and gradients finite, and does every parameter get one?
-//! - [`judge`]: dev figures and the best epoch.
-//! - [`keep`]: to checkpoints and back.
+//! - `stage`: what a stage trains, on what, and with which optimiser.
+//! - `stream`: the batches of a data set, pass after pass.
+//! - `step`: one optimiser step.
+//! - `watch`: are all losses and gradients finite, and does every parameter get one?
+//! - `judge`: dev figures and the best epoch.
+//! - `keep`: to checkpoints and back.
 
 mod judge;
 mod keep;

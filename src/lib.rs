@@ -9,6 +9,7 @@
 pub mod backend;
 pub mod data;
 pub mod diagnostics;
+pub mod driver;
 pub mod ops;
 pub mod plan;
 pub mod sema;

@@ -1,7 +1,5 @@
 //! A command as the phases that it calls, in order. Nothing is printed here.
 
 pub mod check;
-#[cfg(feature = "train")]
-pub mod compile;
 
 pub use check::{Checked, Settings, check};

@@ -6,6 +6,7 @@ pub mod combine;
 pub mod compare;
 pub mod conv;
 pub mod dense;
+pub mod fields;
 pub mod gradient;
 pub mod internal;
 pub mod later;

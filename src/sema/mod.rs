@@ -6,7 +6,9 @@ pub mod bind;
 pub mod call;
 pub mod checker;
 pub mod consts;
+mod data;
 pub mod eval;
+mod figures;
 pub mod graph;
 pub mod items;
 mod lints;
@@ -14,6 +16,7 @@ pub mod model;
 pub mod suggest;
 pub mod symbols;
 pub mod tasks;
+mod training;
 pub mod types;
 mod walk;
 

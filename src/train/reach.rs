@@ -5,20 +5,7 @@ use std::collections::BTreeSet;
 use super::trainee::LossSource;
 use crate::plan::Plan;
 
-/// Operations that pass no gradient to what they read.
-const CUTS: &[&str] = &[
-    "detach",
-    "one_hot",
-    "read_gold",
-    "forced_label",
-    "argmax",
-    "tag_decode",
-    "crf_decode",
-    "above",
-    "sample",
-    "top",
-    "figure",
-];
+
 
 /// The parameters that the loss of a task or item depends on through operations that pass a
 /// gradient, whether frozen or not; `updates:` is taken into account.
@@ -33,7 +20,7 @@ pub fn params_of(plan: &Plan, source: LossSource) -> BTreeSet<usize> {
     let (mut seen, mut params) = (BTreeSet::new(), BTreeSet::new());
     while let Some(index) = open.pop() {
         let node = &plan.nodes[index];
-        if CUTS.contains(&node.op.as_str()) || !seen.insert(index) {
+        if crate::ops::cuts_gradient(&node.op) || !seen.insert(index) {
             continue;
         }
         params.extend(node.params.iter().copied());

@@ -130,12 +130,13 @@ pub fn check(program: Program, sources: &SourceMap, overrides: HashMap<String, C
     let metrics = items(&mut c);
     let train = c.training(&metrics);
     lints::names(&mut c, &files);
+    lints::gold_leaks(&mut c);
     let mut model = None;
     if !c.diagnostics.iter().any(Diagnostic::is_error)
         && let Some(train) = train
     {
-        let mut m = finish(&mut c, name, metrics, train);
-        lints::graph(&mut c, &mut m);
+        let m = finish(&mut c, name, metrics, train);
+        lints::graph(&mut c, &m);
         model = Some(m);
     }
     let mut diagnostics = std::mem::take(&mut c.diagnostics);
@@ -326,7 +327,6 @@ fn finish(c: &mut Checker<'_>, name: String, metrics: Vec<MetricPlan>, train: cr
         metrics,
         train,
         not_run,
-        gold_fields: HashSet::new(),
     }
 }
 

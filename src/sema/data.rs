@@ -255,11 +255,14 @@ impl<'a> Checker<'a> {
             return self.union_of(values, &format!("{family}.{}", name.text), name.span, s);
         }
         let Some(&id) = on.example.members().first() else { return Val::Error };
-        if self.broken_fields.contains(&(id, name.text.clone())) || self.tolerated.contains(&name.text) {
+        if self.broken_fields.contains(&(id, name.text.clone())) {
             return Val::Error;
         }
         let spec = &self.datasets[id.0];
         let Some(at) = spec.fields.iter().position(|f| f.name == name.text) else {
+            if self.tolerated.contains(&name.text) {
+                return Val::Error;
+            }
             let data = spec.name.split('.').next().unwrap_or(&spec.name);
             let mut d = Diagnostic::new(codes::UNKNOWN_FIELD, name.span, format!("'{data}' has no field '{}'", name.text))
                 .also(spec.span, format!("'{data}' is declared here"));

@@ -1,7 +1,5 @@
 //! What checking gives: the program as a typed graph with its tasks, losses and training.
 
-use std::collections::HashSet;
-
 use super::call::{Bound, TaskId};
 use super::graph::{Graph, NodeId, ParamId, Site, Space};
 use super::types::{On, SpaceId, Width};
@@ -108,8 +106,6 @@ pub struct Model {
     pub train: TrainPlan,
     /// Operations that this build checks but does not run, with their places.
     pub not_run: Vec<(String, Span)>,
-    /// Fields that are a task's gold.
-    pub gold_fields: HashSet<(usize, usize)>,
 }
 
 /// A task of a checked program.

@@ -58,7 +58,9 @@ impl Fault {
         let diagnostic = Diagnostic::new(self.code, span, self.message.clone());
         match (&self.help, self.code) {
             (Some(help), _) => diagnostic.help(help.clone()),
-            (None, codes::DATA_EXAMPLE) => diagnostic.help("mend the file, or leave such examples out with `on_error: skip`"),
+            (None, codes::DATA_EXAMPLE) => {
+                diagnostic.help("mend the file, or leave such examples out with `on_error: skip`")
+            }
             _ => diagnostic,
         }
     }

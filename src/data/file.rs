@@ -1,7 +1,7 @@
 //! Data files as lines: gzip by content, UTF-8 checked, byte order mark and CRLF accepted.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read as _, Seek, SeekFrom};
+use std::io::{BufRead, BufReader, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -49,7 +49,8 @@ impl Lines {
 
     /// Reads from a stream that `shown` names.
     pub fn stream(mut stream: Stream, shown: &str) -> Read<Self> {
-        let head = stream.fill_buf().map_err(|e| Fault::fatal(codes::DATA_FILE, format!("cannot read `{shown}`: {e}")))?;
+        let head =
+            stream.fill_buf().map_err(|e| Fault::fatal(codes::DATA_FILE, format!("cannot read `{shown}`: {e}")))?;
         let origin = Origin::Stream(if is_gzip(head) { unzip(stream) } else { stream });
         Ok(Self::new(origin, shown))
     }
@@ -102,14 +103,18 @@ impl Lines {
         &self.shown
     }
 
-    /// Whether [`Lines::seek`] works.
-    pub fn seekable(&self) -> bool {
-        matches!(self.origin, Origin::Plain(_))
+    /// The size of the file, `None` where [`Lines::seek`] does not work.
+    pub fn size(&self) -> Option<u64> {
+        match &self.origin {
+            Origin::Plain(r) => r.get_ref().metadata().ok().map(|m| m.len()),
+            Origin::Stream(_) => None,
+        }
     }
 
     /// Goes on reading at byte `offset`, which begins line `line`.
     pub fn seek(&mut self, offset: u64, line: u64) -> Read<()> {
-        let fault = |e: &dyn std::fmt::Display| Fault::fatal(codes::DATA_FILE, format!("cannot read `{}`: {e}", self.shown));
+        let fault =
+            |e: &dyn std::fmt::Display| Fault::fatal(codes::DATA_FILE, format!("cannot read `{}`: {e}", self.shown));
         match &mut self.origin {
             Origin::Plain(r) => r.seek(SeekFrom::Start(offset)).map_err(|e| fault(&e))?,
             Origin::Stream(_) => return Err(fault(&"a compressed file has no places to return to")),
@@ -167,10 +172,4 @@ pub fn names_in(folder: &Path) -> Vec<String> {
     let mut names: Vec<_> = entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
-}
-
-/// The first bytes of a file are those of gzip.
-pub fn file_is_gzip(path: &Path) -> bool {
-    let mut head = [0; 2];
-    File::open(path).and_then(|mut f| f.read_exact(&mut head)).is_ok() && is_gzip(&head)
 }

@@ -119,7 +119,9 @@ impl FieldValue {
             Number(v) => out.push(v.to_bits()),
             Vector(v) | Ranking(v) => out.extend(v.iter().map(|x| x.to_bits())),
             Texts(texts) => encode_nested(texts, |w, out| out.push(*w), out),
-            Spans(spans) => spans.iter().for_each(|s| out.extend([s.range.member, s.range.start, s.range.end, s.label])),
+            Spans(spans) => {
+                spans.iter().for_each(|s| out.extend([s.range.member, s.range.start, s.range.end, s.label]))
+            }
             Span(r) => out.extend([r.member, r.start, r.end]),
             Relations(pairs) => pairs.iter().for_each(|r| out.extend([r.head, r.tail, r.label])),
             Tree(nodes) => nodes.iter().for_each(|n| out.extend([n.head, n.label])),
@@ -165,7 +167,13 @@ pub(super) fn decode(ty: &super::spec::FieldType, words: &[u32]) -> FieldValue {
         T::Tags(_) => FieldValue::Tags(words.to_vec()),
         T::Vector(_) => FieldValue::Vector(floats()),
         T::Ranking(_) => FieldValue::Ranking(floats()),
-        T::Span(_) => if words.len() == 3 { FieldValue::Span(range(words)) } else { FieldValue::Missing },
+        T::Span(_) => {
+            if words.len() == 3 {
+                FieldValue::Span(range(words))
+            } else {
+                FieldValue::Missing
+            }
+        }
         T::Spans(_) => {
             FieldValue::Spans(words.chunks_exact(4).map(|w| Labelled { range: range(w), label: w[3] }).collect())
         }

@@ -117,7 +117,8 @@ fn cells(line: &str) -> Vec<&str> {
 impl Reader {
     fn is_comment(&self, line: &str) -> bool {
         if self.commented {
-            return line.starts_with("# ") || line.starts_with('#') && comment(line).is_some() && cells(line).len() != self.columns.unwrap_or(0);
+            return line.starts_with("# ")
+                || line.starts_with('#') && comment(line).is_some() && cells(line).len() != self.columns.unwrap_or(0);
         }
         let word = |key: &str| key.chars().all(|c| c.is_alphanumeric() || "_-".contains(c));
         line.starts_with("# ") && comment(line).is_some_and(|(key, _)| word(key))
@@ -128,14 +129,15 @@ impl Reader {
         let (comments, rows) = block.lines.split_at(head);
         let comments: Vec<_> =
             comments.iter().filter_map(|(_, l)| comment(l)).map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
-        let mut columns: Vec<Vec<Cells>> =
-            self.plan.iter().map(|list| vec![Cells::default(); list.len()]).collect();
+        let mut columns: Vec<Vec<Cells>> = self.plan.iter().map(|list| vec![Cells::default(); list.len()]).collect();
         for (line, text) in rows {
             let row = cells(text);
             self.check(*line, row.len())?;
             for (list, out) in self.plan.iter().zip(&mut columns) {
                 for (pick, out) in list.iter().zip(out) {
-                    if let Pick::Column(n) = pick && let Some(cell) = row.get(*n) {
+                    if let Pick::Column(n) = pick
+                        && let Some(cell) = row.get(*n)
+                    {
                         out.push(cell);
                     }
                 }
@@ -160,10 +162,12 @@ impl Reader {
             let text = format!("{} where the rows before have {columns}", count(has, "column"));
             return Err(Fault::example(text).at(shown, line));
         }
-        let lacking = |list: &Vec<Pick>| list.iter().find_map(|p| match p {
-            Pick::Column(n) if *n >= columns => Some(*n),
-            _ => None,
-        });
+        let lacking = |list: &Vec<Pick>| {
+            list.iter().find_map(|p| match p {
+                Pick::Column(n) if *n >= columns => Some(*n),
+                _ => None,
+            })
+        };
         match self.plan.iter().enumerate().find_map(|(f, list)| Some((f, lacking(list)?))) {
             Some((field, column)) if !self.lenient => {
                 let exist: Vec<String> = (0..columns).map(|c| c.to_string()).collect();
@@ -188,15 +192,11 @@ impl Records for Reader {
         }
     }
 
-    fn seek(&mut self, at: &[u64], line: u64) -> Read<()> {
-        self.lines.seek(at.first().copied().unwrap_or(0), line)
+    fn files(&self) -> &[Lines] {
+        std::slice::from_ref(&self.lines)
     }
 
-    fn seekable(&self) -> bool {
-        self.lines.seekable()
-    }
-
-    fn shown(&self, _field: usize) -> &str {
-        self.lines.shown()
+    fn files_mut(&mut self) -> &mut [Lines] {
+        std::slice::from_mut(&mut self.lines)
     }
 }

@@ -100,15 +100,11 @@ impl Records for Reader {
         Ok(Some(Record { line: block.line, at: vec![block.at], values }))
     }
 
-    fn seek(&mut self, at: &[u64], line: u64) -> Read<()> {
-        self.lines.seek(at.first().copied().unwrap_or(0), line)
+    fn files(&self) -> &[Lines] {
+        std::slice::from_ref(&self.lines)
     }
 
-    fn seekable(&self) -> bool {
-        self.lines.seekable()
-    }
-
-    fn shown(&self, _field: usize) -> &str {
-        self.lines.shown()
+    fn files_mut(&mut self) -> &mut [Lines] {
+        std::slice::from_mut(&mut self.lines)
     }
 }

@@ -119,7 +119,11 @@ impl Rows {
                         text.push('\n');
                         text.push_str(more);
                     }
-                    None => return Err(Fault::example("a quote that is opened here is never closed").at(self.lines.shown(), line)),
+                    None => {
+                        return Err(
+                            Fault::example("a quote that is opened here is never closed").at(self.lines.shown(), line)
+                        );
+                    }
                 },
                 Err(Quote::Stray(c)) => {
                     let text = format!("'{c}' after a closing quote, where a separator or the end of the line belongs");
@@ -181,7 +185,10 @@ impl Reader {
             let lacking = |list: &Vec<Option<usize>>| list.iter().flatten().copied().find(|&c| c >= has);
             if let Some((field, column)) = self.plan.iter().enumerate().find_map(|(f, l)| Some((f, lacking(l)?))) {
                 let name = &self.names[field];
-                let text = format!("`{shown}` has {} (counted from 0), so no column {column} for field '{name}'", count(has, "column"));
+                let text = format!(
+                    "`{shown}` has {} (counted from 0), so no column {column} for field '{name}'",
+                    count(has, "column")
+                );
                 return Err(Fault::fatal(codes::DATA_COLUMN, text).of(field));
             }
         }
@@ -207,15 +214,11 @@ impl Records for Reader {
         Ok(Some(Record { line: row.line, at: vec![row.at], values }))
     }
 
-    fn seek(&mut self, at: &[u64], line: u64) -> Read<()> {
-        self.rows.lines.seek(at.first().copied().unwrap_or(0), line)
+    fn files(&self) -> &[Lines] {
+        std::slice::from_ref(&self.rows.lines)
     }
 
-    fn seekable(&self) -> bool {
-        self.rows.lines.seekable()
-    }
-
-    fn shown(&self, _field: usize) -> &str {
-        self.rows.lines.shown()
+    fn files_mut(&mut self) -> &mut [Lines] {
+        std::slice::from_mut(&mut self.rows.lines)
     }
 }

@@ -64,7 +64,11 @@ impl Reader {
     fn no_key(&self, field: usize, key: &str) -> Fault {
         let f = &self.fields[field];
         let shown = self.lines.shown();
-        let text = format!("`{shown}` has no key '{key}' for field '{}'; its first example has {}", f.name, listed(&self.first));
+        let text = format!(
+            "`{shown}` has no key '{key}' for field '{}'; its first example has {}",
+            f.name,
+            listed(&self.first)
+        );
         let fault = Fault::fatal(codes::DATA_COLUMN, text).of(field);
         match nearest(key, self.first.iter().map(String::as_str)) {
             Some(near) => fault.help(format!("write `from \"{near}\"`")),
@@ -136,15 +140,11 @@ impl Records for Reader {
         }
     }
 
-    fn seek(&mut self, at: &[u64], line: u64) -> Read<()> {
-        self.lines.seek(at.first().copied().unwrap_or(0), line)
+    fn files(&self) -> &[Lines] {
+        std::slice::from_ref(&self.lines)
     }
 
-    fn seekable(&self) -> bool {
-        self.lines.seekable()
-    }
-
-    fn shown(&self, _field: usize) -> &str {
-        self.lines.shown()
+    fn files_mut(&mut self) -> &mut [Lines] {
+        std::slice::from_mut(&mut self.lines)
     }
 }

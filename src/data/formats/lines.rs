@@ -42,9 +42,12 @@ fn open(input: Input<'_>) -> Read<Box<dyn Records>> {
 }
 
 fn numbered(field: usize, name: &str) -> Fault {
-    Fault::fatal(codes::DATA_COLUMN, format!("field '{name}' reads a column by number, but `lines` has a file for each field"))
-        .help("write the name of the file, as in `from \"seq.in\"`")
-        .of(field)
+    Fault::fatal(
+        codes::DATA_COLUMN,
+        format!("field '{name}' reads a column by number, but `lines` has a file for each field"),
+    )
+    .help("write the name of the file, as in `from \"seq.in\"`")
+    .of(field)
 }
 
 /// `train/NAME`, else `train.NAME`, with or without `.gz`.
@@ -98,12 +101,12 @@ impl Records for Parallel {
         Ok(Some(Record { line, at: self.files.iter().map(Lines::start).collect(), values }))
     }
 
-    fn seek(&mut self, at: &[u64], line: u64) -> Read<()> {
-        self.files.iter_mut().zip(at).try_for_each(|(file, &at)| file.seek(at, line))
+    fn files(&self) -> &[Lines] {
+        &self.files
     }
 
-    fn seekable(&self) -> bool {
-        self.files.iter().all(Lines::seekable)
+    fn files_mut(&mut self) -> &mut [Lines] {
+        &mut self.files
     }
 
     fn shown(&self, field: usize) -> &str {
@@ -124,8 +127,7 @@ impl Parallel {
                 let longer = (file.shown().clone(), file.line() as usize);
                 let shown = self.files[ended].shown();
                 let text = format!("`{shown}` has {} and `{}` {}", count(short, "line"), longer.0, longer.1);
-                return Err(Fault::fatal(codes::DATA_EXAMPLE, text)
-                    .help("line n of every file belongs to example n"));
+                return Err(Fault::fatal(codes::DATA_EXAMPLE, text).help("line n of every file belongs to example n"));
             }
         }
         Ok(())

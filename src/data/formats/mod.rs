@@ -68,12 +68,27 @@ pub struct Record {
 pub trait Records: Send {
     /// The next example; `None` at the end. After a fault that is not fatal, reading goes on.
     fn next(&mut self) -> Read<Option<Record>>;
-    /// Goes on reading at an example that [`Records::next`] gave before.
-    fn seek(&mut self, at: &[u64], line: u64) -> Read<()>;
-    /// Whether [`Records::seek`] works.
-    fn seekable(&self) -> bool;
+
+    /// The files that are read.
+    fn files(&self) -> &[Lines];
+
+    /// The files that are read.
+    fn files_mut(&mut self) -> &mut [Lines];
+
     /// How messages name the file of a field.
-    fn shown(&self, field: usize) -> &str;
+    fn shown(&self, _field: usize) -> &str {
+        self.files().first().map_or("", |f| f.shown())
+    }
+
+    /// Goes on reading at an example that [`Records::next`] gave before.
+    fn seek(&mut self, at: &[u64], line: u64) -> Read<()> {
+        self.files_mut().iter_mut().zip(at).try_for_each(|(file, &at)| file.seek(at, line))
+    }
+
+    /// The bytes of the files, `None` where [`Records::seek`] does not work.
+    fn size(&self) -> Option<u64> {
+        self.files().iter().map(Lines::size).sum()
+    }
 }
 
 /// Where a reader reads.

@@ -103,6 +103,8 @@ impl<'a> Builder<'a> {
         let alone = match pair.as_rule() {
             Rule::bad_field => Rule::field_alone,
             Rule::bad_setting => Rule::entry_alone,
+            Rule::bad_stage => Rule::stage_alone,
+            Rule::lost_field => Rule::entry_alone,
             Rule::bad_let => Rule::let_alone,
             Rule::bad_for => Rule::for_alone,
             _ => Rule::item_alone,

@@ -98,6 +98,8 @@ pub(super) fn expected(tried: &[Rule]) -> Expected {
         }
         words.extend(describe(rule).filter(|word| !words.contains(word)));
     }
+    // What closes comes last: "expected `,` or `)`".
+    words.sort_by_key(|word| matches!(*word, "`)`" | "`]`" | "`}`"));
     Expected::OneOf(words)
 }
 

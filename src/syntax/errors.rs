@@ -17,6 +17,8 @@ use crate::source::{FileId, Span};
 pub(super) struct Slice<'a> {
     pub file: FileId,
     pub text: &'a str,
+    /// The text that pest sees, without comments.
+    pub blanked: &'a str,
     pub lexed: &'a Lexed,
     pub range: Range<usize>,
 }
@@ -107,7 +109,7 @@ pub(super) fn explain(slice: &Slice<'_>, alone: Rule) -> Diagnostic {
 
 /// How far the slice parses, and what was tried there.
 fn furthest(slice: &Slice<'_>, alone: Rule) -> (usize, Vec<Rule>) {
-    let text = slice.text.get(slice.range.clone()).unwrap_or("");
+    let text = slice.blanked.get(slice.range.clone()).unwrap_or("");
     let Err(error) = MtlParser::parse(alone, text) else { return (slice.range.start, Vec::new()) };
     let (InputLocation::Pos(at) | InputLocation::Span((at, _))) = error.location;
     let tried = match error.variant {

@@ -142,18 +142,13 @@ fn after_pipe(miss: &Miss<'_>) -> Option<Diagnostic> {
         let problem = syntax(miss, "expected a name or a call after `|>`");
         return Some(problem.help("a value flows into a layer: `x |> dropout(0.3)`"));
     }
-    let sum = matches!(text, "+" | "-" | "*") && !miss.tried.contains(&Rule::plus);
-    if !sum || miss.prev_text().is_empty() || !after_operand(miss) {
+    if !matches!(text, "+" | "-" | "*") || !miss.tried.contains(&Rule::pipe) {
         return None;
     }
     let pipe = last_pipe(miss, token)?;
     let problem = syntax(miss, format!("only a name or a call may follow `|>`, found `{text}`"));
     let problem = problem.also(miss.slice.span(pipe), "this takes what stands right after it");
     Some(problem.help("`|>` binds weakest: put the part before it in parentheses, or in a `let`"))
-}
-
-fn after_operand(miss: &Miss<'_>) -> bool {
-    miss.tried.contains(&Rule::pipe) || miss.tried.contains(&Rule::dot) || miss.tried.contains(&Rule::rpar)
 }
 
 /// The `|>` at the same depth before a token.

@@ -75,12 +75,15 @@ fn run(path: &Path, phase: Phase, wrong: &mut String) {
 
 fn fits(given: &Mark, expected: &Mark) -> bool {
     let message = given.message.contains(&expected.message);
-    message && Mark { message: String::new(), ..given.clone() } == Mark { message: String::new(), ..expected.clone() }
+    message
+        && Mark { message: String::new(), ..given.clone() }
+            == Mark { message: String::new(), ..expected.clone() }
 }
 
 fn report(wrong: &mut String, path: &Path, what: &str, mark: &Mark) {
     let Mark { line, start, end, code, message } = mark;
-    writeln!(wrong, "{}:{} columns {start}..{end}: {what}: {code} {message}", path.display(), line + 1).unwrap();
+    writeln!(wrong, "{}:{} columns {start}..{end}: {what}: {code} {message}", path.display(), line + 1)
+        .unwrap();
 }
 
 /// What the compiler says about a text.

@@ -17,6 +17,8 @@ use crate::source::{FileId, Span};
 pub(super) struct Builder<'a> {
     pub file: FileId,
     pub text: &'a str,
+    /// The text that pest sees, without comments.
+    pub blanked: &'a str,
     pub lexed: &'a Lexed,
     pub docs: &'a Docs,
     pub tolerated: HashSet<String>,
@@ -27,9 +29,9 @@ pub(super) struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     /// A builder that has seen nothing.
-    pub fn new(file: FileId, text: &'a str, lexed: &'a Lexed, docs: &'a Docs) -> Self {
+    pub fn new(file: FileId, text: &'a str, blanked: &'a str, lexed: &'a Lexed, docs: &'a Docs) -> Self {
         let (tolerated, diagnostics) = Default::default();
-        Self { file, text, lexed, docs, tolerated, diagnostics, debt: 0 }
+        Self { file, text, blanked, lexed, docs, tolerated, diagnostics, debt: 0 }
     }
 
     /// The items of a file.
@@ -103,11 +105,19 @@ impl<'a> Builder<'a> {
         let alone = match pair.as_rule() {
             Rule::bad_field => Rule::field_alone,
             Rule::bad_setting => Rule::entry_alone,
+            Rule::bad_stage => Rule::stage_alone,
+            Rule::lost_field => Rule::entry_alone,
             Rule::bad_let => Rule::let_alone,
             Rule::bad_for => Rule::for_alone,
             _ => Rule::item_alone,
         };
-        let slice = errors::Slice { file: self.file, text: self.text, lexed: self.lexed, range };
+        let slice = errors::Slice {
+            file: self.file,
+            text: self.text,
+            blanked: self.blanked,
+            lexed: self.lexed,
+            range,
+        };
         self.debt += slice.unclosed_braces();
         self.diagnostics.push(errors::explain(&slice, alone));
         self.tolerate(slice.range);

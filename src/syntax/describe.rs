@@ -82,7 +82,7 @@ pub(super) fn expected(tried: &[Rule]) -> Expected {
     if has(Rule::k_task) && has(Rule::k_data) {
         return Expected::OneOf(vec!["an item"]);
     }
-    let operand_done = has(Rule::dot) || has(Rule::plus) || has(Rule::pipe);
+    let operand_done = has(Rule::pipe);
     let value = has(Rule::number) && has(Rule::string) && has(Rule::name);
     let mut words = Vec::new();
     if value {
@@ -98,6 +98,8 @@ pub(super) fn expected(tried: &[Rule]) -> Expected {
         }
         words.extend(describe(rule).filter(|word| !words.contains(word)));
     }
+    // What closes comes last: "expected `,` or `)`".
+    words.sort_by_key(|word| matches!(*word, "`)`" | "`]`" | "`}`"));
     Expected::OneOf(words)
 }
 
@@ -116,7 +118,7 @@ mod tests {
 
     #[test]
     fn continuations_are_left_out() {
-        let tried = [Rule::plus, Rule::dot, Rule::lpar, Rule::comma, Rule::rpar];
+        let tried = [Rule::pipe, Rule::of, Rule::comma, Rule::rpar];
         assert_eq!(expected(&tried), Expected::OneOf(vec!["`,`", "`)`"]));
         assert_eq!(expected(&[Rule::lpar]), Expected::OneOf(vec!["`(`"]));
         assert_eq!(join(&["a", "b", "c"]), "a, b or c");

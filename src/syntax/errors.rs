@@ -17,6 +17,8 @@ use crate::source::{FileId, Span};
 pub(super) struct Slice<'a> {
     pub file: FileId,
     pub text: &'a str,
+    /// The text that pest sees, without comments.
+    pub blanked: &'a str,
     pub lexed: &'a Lexed,
     pub range: Range<usize>,
 }
@@ -107,7 +109,7 @@ pub(super) fn explain(slice: &Slice<'_>, alone: Rule) -> Diagnostic {
 
 /// How far the slice parses, and what was tried there.
 fn furthest(slice: &Slice<'_>, alone: Rule) -> (usize, Vec<Rule>) {
-    let text = slice.text.get(slice.range.clone()).unwrap_or("");
+    let text = slice.blanked.get(slice.range.clone()).unwrap_or("");
     let Err(error) = MtlParser::parse(alone, text) else { return (slice.range.start, Vec::new()) };
     let (InputLocation::Pos(at) | InputLocation::Span((at, _))) = error.location;
     let tried = match error.variant {
@@ -119,23 +121,39 @@ fn furthest(slice: &Slice<'_>, alone: Rule) -> (usize, Vec<Rule>) {
 
 /// A message from the rules that were tried.
 fn plain(miss: &Miss<'_>) -> Diagnostic {
-    let span = miss.span();
+    let problem = |message| Diagnostic::new(codes::SYNTAX, miss.span(), message);
+    let found = shorten(miss.found_text());
     let after = match miss.prev {
         Some(_) => format!(" after `{}`", shorten(miss.prev_text())),
         None => String::new(),
     };
-    let found = shorten(miss.found_text());
-    let problem = |message| Diagnostic::new(codes::SYNTAX, span, message);
     match expected(&miss.tried) {
         Expected::OneOf(words) if !words.is_empty() => {
-            let expected = join(&words);
-            if miss.prev.is_none() {
-                return problem(format!("expected {expected}, found `{found}`"));
+            let expected = special_name(miss).map_or_else(|| join(&words), str::to_owned);
+            match miss.prev {
+                None => problem(format!("expected {expected}, found `{found}`")),
+                Some(_) => {
+                    problem(format!("expected {expected}{after}")).label(format!("expected {expected}"))
+                }
             }
-            problem(format!("expected {expected}{after}")).label(format!("expected {expected} here"))
         }
-        _ if found.is_empty() => problem(format!("unexpected end{after}")),
-        _ => problem(format!("unexpected `{found}`{after}")),
+        _ => match miss.found {
+            Some(token) => {
+                let message = format!("unexpected `{found}`{after}");
+                Diagnostic::new(codes::SYNTAX, miss.slice.span(token), message)
+            }
+            None => problem(format!("unexpected end of the file{after}")),
+        },
+    }
+}
+
+/// What a name after `:` is in a field or a task.
+fn special_name(miss: &Miss<'_>) -> Option<&'static str> {
+    let name = miss.tried.iter().all(|rule| matches!(rule, Rule::name | Rule::ftype));
+    match miss.alone {
+        _ if !name || miss.prev_text() != ":" => None,
+        Rule::field_alone => Some("a field type"),
+        _ => Some("a task kind"),
     }
 }
 

@@ -27,7 +27,6 @@ impl Builder<'_> {
         value
     }
 
-
     fn sum(&mut self, flat: &mut Flat<'_>, whole: Span) -> Expr {
         let mut left = self.product(flat, whole);
         loop {

@@ -96,9 +96,8 @@ impl Builder<'_> {
             Rule::stage => body.stages.extend(self.stage(pair).map(StageEntry::Stage)),
             Rule::for_stage => body.stages.extend(self.for_stage(pair)),
             Rule::let_item => body.lets.extend(self.let_item(pair)),
-            Rule::bad_field | Rule::bad_setting | Rule::bad_let | Rule::bad_for | Rule::bad_item => {
-                self.bad(&pair);
-            }
+            Rule::bad_field | Rule::lost_field | Rule::bad_setting | Rule::bad_stage => self.bad(&pair),
+            Rule::bad_let | Rule::bad_for => self.bad(&pair),
             _ => {}
         }
     }

@@ -36,12 +36,27 @@ impl Token {
 pub(super) struct Lexed {
     pub tokens: Vec<Token>,
     pub comments: Vec<(usize, usize)>,
+    blanks: Vec<(usize, usize)>,
 }
 
 impl Lexed {
     /// The index of the first token that begins at `offset` or later.
     pub fn at_or_after(&self, offset: usize) -> usize {
         self.tokens.partition_point(|t| t.start < offset)
+    }
+
+    /// The text with blanks in the place of comments, tabs, carriage returns and byte order marks
+    /// between tokens; all offsets stay.
+    pub fn blanked(&self, text: &str) -> String {
+        let mut out = String::with_capacity(text.len());
+        let mut at = 0;
+        for &(start, end) in &self.blanks {
+            out.push_str(&text[at..start]);
+            out.extend(std::iter::repeat_n(' ', end - start));
+            at = end;
+        }
+        out.push_str(&text[at..]);
+        out
     }
 
     /// The end of the last token that ends at `offset` or before; pest's spans may end in blanks.
@@ -58,13 +73,22 @@ pub(super) fn lex(text: &str) -> Lexed {
     let mut at = 0;
     while at < bytes.len() {
         let end = match bytes[at] {
-            b' ' | b'\n' | b'\t' | b'\r' => at + 1,
+            b' ' | b'\n' => at + 1,
+            b'\t' | b'\r' => {
+                out.blanks.push((at, at + 1));
+                at + 1
+            }
             b'/' if bytes.get(at + 1) == Some(&b'/') => {
                 let end = line_end(bytes, at);
                 out.comments.push((at, end));
+                out.blanks.push((at, end));
                 end
             }
-            _ if text[at..].starts_with('\u{FEFF}') => at + '\u{FEFF}'.len_utf8(),
+            _ if text[at..].starts_with('\u{FEFF}') => {
+                let end = at + '\u{FEFF}'.len_utf8();
+                out.blanks.push((at, end));
+                end
+            }
             _ => {
                 let (kind, end) = token(text, at);
                 out.tokens.push(Token { kind, start: at, end });
@@ -155,6 +179,8 @@ mod tests {
         assert_eq!(kinds("1e-3 10% 1_000"), [(Number, "1e-3"), (Number, "10%"), (Number, "1_000")]);
         assert_eq!(kinds("30batch 1e"), [(BadNumber, "30batch"), (BadNumber, "1e")]);
         assert_eq!(kinds("\"a\\\"b\" \"c\r\n"), [(Str, "\"a\\\"b\""), (BadStr, "\"c")]);
+        let text = "\u{FEFF}a\t// 感\r\n\"// b\"";
+        assert_eq!(lex(text).blanked(text), "   a        \n\"// b\"");
         assert_eq!(kinds("a|>感// c"), [(Word, "a"), (Punct, "|>"), (Other, "感")]);
     }
 }

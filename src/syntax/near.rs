@@ -88,6 +88,7 @@ fn named_argument(miss: &Miss<'_>) -> Option<Diagnostic> {
 fn opener(miss: &Miss<'_>) -> Option<(Token, bool)> {
     let place = miss.found.map_or(usize::MAX, |t| t.start);
     let mut open: Vec<Token> = Vec::new();
+    let mut closed: Vec<Token> = Vec::new();
     let mut innermost = None;
     for token in miss.slice.tokens().iter().filter(|t| t.kind == Kind::Punct) {
         if innermost.is_none() && token.start >= place {
@@ -96,15 +97,16 @@ fn opener(miss: &Miss<'_>) -> Option<(Token, bool)> {
         match miss.slice.word(*token) {
             "(" | "[" | "{" => open.push(*token),
             close @ (")" | "]" | "}") => {
-                let from = open.iter().rposition(|t| pairs(miss.slice.word(*t), close));
-                open.truncate(from.unwrap_or(open.len()));
+                if let Some(from) = open.iter().rposition(|t| pairs(miss.slice.word(*t), close)) {
+                    closed.push(open[from]);
+                    open.truncate(from);
+                }
             }
             _ => {}
         }
     }
     let innermost = innermost.or(open.last().copied())?;
-    let closed = !open.contains(&innermost);
-    Some((innermost, closed))
+    Some((innermost, closed.contains(&innermost)))
 }
 
 fn pairs(open: &str, close: &str) -> bool {
@@ -140,18 +142,13 @@ fn after_pipe(miss: &Miss<'_>) -> Option<Diagnostic> {
         let problem = syntax(miss, "expected a name or a call after `|>`");
         return Some(problem.help("a value flows into a layer: `x |> dropout(0.3)`"));
     }
-    let sum = matches!(text, "+" | "-" | "*") && !miss.tried.contains(&Rule::plus);
-    if !sum || miss.prev_text().is_empty() || !after_operand(miss) {
+    if !matches!(text, "+" | "-" | "*") || !miss.tried.contains(&Rule::pipe) {
         return None;
     }
     let pipe = last_pipe(miss, token)?;
     let problem = syntax(miss, format!("only a name or a call may follow `|>`, found `{text}`"));
     let problem = problem.also(miss.slice.span(pipe), "this takes what stands right after it");
     Some(problem.help("`|>` binds weakest: put the part before it in parentheses, or in a `let`"))
-}
-
-fn after_operand(miss: &Miss<'_>) -> bool {
-    miss.tried.contains(&Rule::pipe) || miss.tried.contains(&Rule::dot) || miss.tried.contains(&Rule::rpar)
 }
 
 /// The `|>` at the same depth before a token.
@@ -182,7 +179,7 @@ fn keyword_as_name(miss: &Miss<'_>) -> Option<Diagnostic> {
     let text = miss.slice.word(token);
     let wants = miss.tried.contains(&Rule::name) || miss.tried.contains(&Rule::decl);
     let wants = wants || miss.tried.contains(&Rule::binder) || miss.tried.contains(&Rule::expr);
-    if !wants || !(KEYWORDS.contains(&text) || matches!(text, "true" | "false")) {
+    if !wants || miss.prev_text() == ":" || !(KEYWORDS.contains(&text) || matches!(text, "true" | "false")) {
         return None;
     }
     let problem = syntax(miss, format!("expected a name, found the keyword `{text}`"));
@@ -191,18 +188,19 @@ fn keyword_as_name(miss: &Miss<'_>) -> Option<Diagnostic> {
 
 /// `field` outside `data`, `stage` outside `train`.
 fn misplaced_entry(miss: &Miss<'_>) -> Option<Diagnostic> {
-    let home = match miss.found_text() {
-        "field" => "data",
-        "stage" => "train",
-        _ => return None,
-    };
-    let here = matches!(miss.alone, Rule::item_alone | Rule::entry_alone | Rule::let_alone);
-    let word = miss.found_text();
-    let first = miss.prev.is_none() || expected(&miss.tried) == Expected::Nothing;
-    (here && first).then(|| {
-        let message = format!("unexpected `{word}`, a {word} stands in a `{home}` block");
-        syntax(miss, message).help(format!("move it between the braces of `{home}`"))
-    })
+    if !matches!(miss.alone, Rule::item_alone | Rule::entry_alone) {
+        return None;
+    }
+    let first = *miss.slice.tokens().first()?;
+    let late = miss.found.filter(|_| expected(&miss.tried) == Expected::Nothing);
+    let (word, token) = [Some(first), late].into_iter().flatten().find_map(|token| {
+        let word = miss.slice.word(token);
+        matches!(word, "field" | "stage").then_some((word, token))
+    })?;
+    let home = if word == "field" { "data" } else { "train" };
+    let message = format!("unexpected `{word}`, a {word} stands in a `{home}` block");
+    let problem = Diagnostic::new(codes::SYNTAX, miss.slice.span(token), message);
+    Some(problem.help(format!("move it between the braces of `{home}`")))
 }
 
 /// `let a = b, let c = d`.

@@ -48,9 +48,10 @@ pub fn parse(file: FileId, text: &str) -> Parse {
         return unreadable(text, &lexed, trivia, problem);
     }
     let docs = docs::attach(text, &lexed, &trivia);
-    match MtlParser::parse(Rule::file, text) {
+    let blanked = lexed.blanked(text);
+    match MtlParser::parse(Rule::file, &blanked) {
         Ok(pairs) => {
-            let mut builder = Builder::new(file, text, &lexed, &docs);
+            let mut builder = Builder::new(file, text, &blanked, &lexed, &docs);
             let items = builder.file(pairs);
             let ast = ast::File { docs: docs.file.clone(), items };
             let mut diagnostics = builder.diagnostics;

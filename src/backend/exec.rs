@@ -6,12 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use candle_core::{Device, Result, Tensor, bail};
 
 use super::kernels::crf::Constraint;
-use super::kernels::linear::Activation;
+use super::kernels::activation::Activation;
 use super::kernels::random::Draw;
 use super::{Grads, Param, Rows, Value};
-use crate::data::batch::{Batch, FieldBatch};
-use crate::data::lexicon::Lexicon;
-use crate::data::schema::Schema;
+use crate::data::{Batch, FieldBatch, Lexicon, Schema, View};
 use crate::ops;
 use crate::plan::{Attr, Node, Plan};
 
@@ -222,7 +220,7 @@ impl<'a> Run<'a> {
         let mut lengths = Vec::with_capacity(words.len());
         for word in words {
             let before = rows.len();
-            vocab.char_rows(*word, lexicon, &mut rows);
+            rows.extend(vocab.letters(&lexicon.word(*word)));
             lengths.push(rows.len() - before);
         }
         (rows.into(), super::rows::offsets_of(lengths))
@@ -230,40 +228,34 @@ impl<'a> Run<'a> {
 
     /// The field that the node stands for.
     pub fn field(&self) -> Result<Value> {
-        let (plan, at) = (&self.program.plan, self.int("field"));
-        let Some(field) = self.batch.fields.get(at) else { bail!("the batch has no field {at}") };
-        let spec = &plan.datasets[self.int("data")].fields[at];
-        let along = |name: Option<&str>| -> Result<Arc<Rows>> {
-            let fields = &plan.datasets[self.int("data")].fields;
-            let at = fields.iter().position(|f| Some(f.name.as_str()) == name);
-            match at.and_then(|at| self.batch.fields.get(at)).and_then(|f| f.rows(self.examples())) {
-                Some(rows) => Ok(rows.into()),
-                None => bail!("'{}' has no axis to run along", spec.name),
-            }
-        };
+        let spec = &self.program.plan.datasets[self.int("data")].fields[self.int("field")];
+        let space = self.node.attrs.contains_key("space").then(|| self.int("space"));
+        let view = View { field: self.int("field"), space };
+        let Some(field) = self.batch.get(view) else { bail!("the batch has no field '{}'", spec.name) };
+        let each: Arc<Rows> = Rows::examples(self.examples()).into();
         let lexicon = self.program.lexicon.clone();
-        let batch = Rows::examples(self.examples());
+        let dense = |numbers: Vec<f32>, width: usize| -> Result<Value> {
+            let tensor = Tensor::from_vec(numbers, (self.examples(), width), self.device)?;
+            Ok(Value::Float { tensor, rows: each.clone() })
+        };
         Ok(match field {
             FieldBatch::Text { ids, offsets } => {
                 Value::Tokens { ids: ids.clone(), lexicon, rows: Rows::along(offsets.clone()).into() }
             }
-            FieldBatch::Texts { ids, members, offsets } => {
-                let rows = Rows { batch: self.examples(), levels: vec![members.clone(), offsets.clone()] };
+            FieldBatch::Texts { ids, members, tokens } => {
+                let rows = Rows { batch: self.examples(), levels: vec![members.clone(), tokens.clone()] };
                 Value::Tokens { ids: ids.clone(), lexicon, rows: rows.into() }
             }
-            FieldBatch::Class(ids) => Value::Label { ids: ids.clone(), space: self.node.width, rows: batch.into() },
-            FieldBatch::Tags(ids) => {
-                Value::Label { ids: ids.clone(), space: self.node.width, rows: along(spec.ty.along())? }
-            }
-            FieldBatch::Number(numbers) => {
-                let width = numbers.len() / self.examples().max(1);
-                let tensor = Tensor::from_vec(numbers.to_vec(), (self.examples(), width.max(1)), self.device)?;
-                Value::Float { tensor, rows: batch.into() }
-            }
-            FieldBatch::Labels { offsets, ids } => {
-                let numbers = multi_hot(offsets, ids, self.node.width);
-                let tensor = Tensor::from_vec(numbers, (self.examples(), self.node.width), self.device)?;
-                Value::Float { tensor, rows: batch.into() }
+            FieldBatch::Class(ids) => Value::Label { ids: ids.clone(), space: self.node.width, rows: each },
+            FieldBatch::Tags { ids, offsets } => Value::Label {
+                ids: ids.clone(),
+                space: self.node.width,
+                rows: Rows::along(offsets.clone()).into(),
+            },
+            FieldBatch::Number(numbers) => dense(numbers.to_vec(), 1)?,
+            FieldBatch::Vector { values, dim } => dense(values.to_vec(), *dim)?,
+            FieldBatch::Labels { ids, offsets, present } => {
+                dense(multi_hot(offsets, ids, present, self.node.width), self.node.width)?
             }
             _ => bail!("this build does not compute with '{}' yet", spec.name),
         })
@@ -296,14 +288,14 @@ impl<'a> Run<'a> {
 }
 
 /// Sets of labels as rows of 0 and 1; a set that is missing is a row of NaN.
-fn multi_hot(offsets: &[u32], ids: &[u32], width: usize) -> Vec<f32> {
-    let mut numbers = vec![0f32; (offsets.len() - 1) * width];
-    for (row, pair) in numbers.chunks_exact_mut(width.max(1)).zip(offsets.windows(2)) {
-        let set = &ids[pair[0] as usize..pair[1] as usize];
-        if set.is_empty() || set == [crate::data::MISSING] {
+fn multi_hot(offsets: &[u32], ids: &[u32], present: &[bool], width: usize) -> Vec<f32> {
+    let mut numbers = vec![0f32; present.len() * width];
+    for (i, row) in numbers.chunks_exact_mut(width.max(1)).enumerate() {
+        if !present[i] {
             row.fill(f32::NAN);
+            continue;
         }
-        for id in set {
+        for id in &ids[offsets[i] as usize..offsets[i + 1] as usize] {
             if let Some(x) = row.get_mut(*id as usize) {
                 *x = 1.0;
             }

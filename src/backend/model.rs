@@ -7,7 +7,7 @@ use candle_core::{Result, Tensor};
 
 use super::exec::{Program, numbers};
 use super::{Grads, NO_LABEL, Param, Value};
-use crate::data::batch::Batch;
+use crate::data::Batch;
 use crate::plan::{TaskOn, TaskPlan};
 use crate::train::trainee::{Answer, Judged, LossSource, LossTerm, Outcome, Trainee};
 

@@ -2,6 +2,7 @@
 //! symbols become numbers, equal values become one node, and what nothing needs is left out.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use super::*;
 use crate::data::spec::{SpaceFrom, SpaceSpec, VocabSpec};
@@ -67,8 +68,8 @@ pub fn is_bio<S: AsRef<str>>(labels: &[S]) -> bool {
     labels.iter().all(|l| tag(l.as_ref())) && labels.iter().any(|l| l.as_ref().starts_with("B-"))
 }
 
-/// Lowers a program.
-pub fn lower(model: &Model, sizes: &Sizes) -> Plan {
+/// Lowers a program whose data paths are relative to `base`.
+pub fn lower(model: &Model, sizes: &Sizes, base: &Path) -> Plan {
     let mut lowering = Lowering {
         model,
         sizes,
@@ -85,6 +86,7 @@ pub fn lower(model: &Model, sizes: &Sizes) -> Plan {
     Plan {
         version: VERSION,
         name: model.name.clone(),
+        base: base.to_path_buf(),
         datasets: model.datasets.clone(),
         spaces: space_specs(model),
         space_sizes: sizes.spaces.iter().map(Vec::len).collect(),
@@ -125,7 +127,14 @@ impl Lowering<'_> {
                     on.is_some_and(|on| on.example.members().iter().any(|m| m.0 == d))
                 };
                 let member = node.inputs.iter().copied().find(has).unwrap_or(node.inputs[0]);
-                self.node(member, data)
+                let mut inner = self.model.graph.node(member).clone();
+                if inner.op == "field" && matches!(node.ty, Ty::Label(..)) {
+                    // The member's labels as indices of the union's space.
+                    inner.ty = node.ty.clone();
+                    self.fresh(inner, data)
+                } else {
+                    self.node(member, data)
+                }
             }
             _ => self.fresh(node, data),
         };
@@ -139,6 +148,9 @@ impl Lowering<'_> {
         let mut attrs = node.attrs.clone();
         if let Some(vocab) = node.vocab {
             attrs.insert("vocab".into(), vocab.0.into());
+        }
+        if let ("field", Ty::Label(_, space) | Ty::Gold(_, _, Some(space))) = (node.op, &node.ty) {
+            attrs.insert("space".into(), space.0.into());
         }
         if let ("index", Some(on), Some(d)) = (node.op, node.ty.on(), data) {
             let members = on.example.members();

@@ -135,10 +135,8 @@ impl<'a> Checker<'a> {
         };
         let select = match b.any("select") {
             Some(e) => self.figure(e, s).and_then(|f| self.known_figure(f, e, metrics, s)),
-            None => match base {
-                Some(p) if b.get("tasks").is_none() => p.select.clone(),
-                _ => self.default_select(&tasks),
-            },
+            // Without one, the loop takes the mean of the tasks' main metrics that are shares.
+            None => base.filter(|_| b.get("tasks").is_none()).and_then(|p| p.select.clone()),
         };
         let patience = if own("patience") { b.int("patience") } else { base.and_then(|p| p.patience) };
         if let Some(span) = b.span("patience")
@@ -328,24 +326,6 @@ impl<'a> Checker<'a> {
             return None;
         }
         Some(figure)
-    }
-
-    /// The mean of the main metrics that are shares.
-    fn default_select(&self, tasks: &[usize]) -> Option<Figure> {
-        let figures: Vec<Figure> = tasks
-            .iter()
-            .filter(|t| self.tasks[**t].built.as_ref().is_some_and(|b| b.gold.is_some()))
-            .filter_map(|t| {
-                let task = &self.tasks[*t];
-                let main = match task.settings.any("metric").map(|e| &e.kind) {
-                    Some(ExprKind::Name(n)) => n.text.as_str(),
-                    _ => task.kind.main_metric(self, &task.head),
-                };
-                let share = !matches!(main, "mse" | "perplexity");
-                share.then(|| Figure::Metric { task: *t, metric: main.to_string() })
-            })
-            .collect();
-        (!figures.is_empty()).then_some(Figure::Mean(figures))
     }
 }
 

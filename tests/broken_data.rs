@@ -224,7 +224,7 @@ fn lines_that_are_not_json() {
     refused(one("{\"x\":[\"a\",[]]}\n"), json(), "E0802", "field 'x' has an array as its token 1");
     refused(one("{\"x\":null}\n"), json(), "E0802", "`train` line 1: field 'x' is missing");
     let deep = format!("{{\"x\":{}1{}}}\n", "[".repeat(500), "]".repeat(500));
-    refused(one(&deep), json(), "E0802", "not JSON at column 133: recursion limit exceeded");
+    refused(one(&deep), json(), "E0802", "not JSON at column 132: recursion limit exceeded");
 }
 
 #[test]

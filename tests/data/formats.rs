@@ -83,7 +83,7 @@ fn conll_columns_and_comments() {
     let corpus = sound(Files::new().with("train", content).load(spec.clone()));
     assert_eq!(corpus.datasets[0].size(Portion::Train), 2);
     assert_eq!(show(&corpus, Portion::Train, 0), ["Hello world", "O -", "greet"]);
-    assert_eq!(show(&corpus, Portion::Train, 1), ["Bye", "I-x", "bye"]);
+    assert_eq!(show(&corpus, Portion::Train, 1), ["# Bye", "B-x I-x", "bye"]);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod attention;
 mod dense;
 mod random;
+mod recurrent;
 mod rows;
 
 use candle_core::{DType, Device, Result, Tensor, Var};

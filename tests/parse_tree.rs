@@ -110,7 +110,7 @@ fn the_first_docs_are_the_files_even_before_others() {
 fn all_items_keep_their_parts() {
     let parsed = good(include_str!("ui/syntax/good_program.mtl"));
     let kinds: Vec<_> = parsed.ast.items.iter().map(|i| &i.kind).collect();
-    assert_eq!(kinds.len(), 17);
+    assert_eq!(kinds.len(), 16);
     let ItemKind::Layer(net) = kinds[5] else { panic!("{:?}", kinds[5]) };
     assert_eq!((net.lets.len(), net.lets[0].names.len(), net.lets[0].tuple), (1, 2, true));
     let ItemKind::Layer(matched) = kinds[4] else { panic!() };
@@ -137,4 +137,37 @@ fn what_is_right_survives_beside_what_is_wrong() {
         assert!(parsed.tolerated.contains(name), "{name}");
     }
     assert!(!parsed.tolerated.contains("l"));
+}
+
+#[test]
+fn what_stands_whole_on_the_lines_before_a_mistake_is_kept() {
+    let text =
+        "let a = b\nlayers words = embed(3)\ndata d {\n  field w: text // 感\n  format lines\n}\nlet z = y";
+    let parsed = parse(FileId(0), text);
+    let messages: Vec<_> = parsed.diagnostics.iter().map(|d| d.message.as_str()).collect();
+    assert_eq!(messages, ["expected an item, found `layers`", "expected `:` after `format`"]);
+    assert_eq!(&text[parsed.ast.items[0].span.range()], "let a = b");
+    let ItemKind::Data(data) = &parsed.ast.items[1].kind else { panic!() };
+    assert_eq!(&text[data.fields[0].span.range()], "field w: text");
+    assert_eq!(&text[data.fields[0].ty.span.range()], "text");
+    assert!(!parsed.tolerated.contains("a") && parsed.tolerated.contains("words"));
+}
+
+#[test]
+fn deep_but_allowed_nesting_parses() {
+    good(&format!("let x = {}a{}", "(".repeat(64), ")".repeat(64)));
+    good(&format!("let x = {}a{}", "f(b: [".repeat(32), "])".repeat(32)));
+    good(&format!("{}let x = a {}", "for d in e { ".repeat(64), "}".repeat(64)));
+    good(&format!("let x = a{}", " |> f(3)".repeat(150)));
+}
+
+#[test]
+fn a_dot_at_the_end_of_a_line_takes_no_item_with_it() {
+    let parsed = parse(FileId(0), "let a = x.\nlet b = y\ntrain {\n  select: x.\n  patience: 3\n}");
+    let messages: Vec<_> = parsed.diagnostics.iter().map(|d| d.message.as_str()).collect();
+    assert_eq!(messages, ["expected a name after `.`"; 2]);
+    assert_eq!(parsed.ast.items.len(), 2);
+    let ItemKind::Train(train) = &parsed.ast.items[1].kind else { panic!() };
+    assert_eq!(train.settings.len(), 1);
+    good("let a = x\n  .train\n.b.\n c");
 }

@@ -14,14 +14,7 @@ use crate::backend::rows::Offsets;
 
 /// States `[N, h]` over packed sequences `x [N, i]`, each read from its first row, or from its
 /// last if `reverse`: `w_ih [4h, i]`, `w_hh [4h, h]`, `bias [4h]`.
-pub fn lstm(
-    x: &Tensor,
-    offsets: &Offsets,
-    w_ih: &Param,
-    w_hh: &Param,
-    bias: &Param,
-    reverse: bool,
-) -> Result<Tensor> {
+pub fn lstm(x: &Tensor, offsets: &Offsets, w_ih: &Param, w_hh: &Param, bias: &Param, reverse: bool) -> Result<Tensor> {
     let direction = direction(offsets, [w_ih, w_hh, bias], reverse);
     Layer { directions: vec![direction] }.apply(x, offsets)
 }

@@ -48,6 +48,7 @@ pub type Ended = Result<bool, Failure>;
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    prepare_process();
     std::panic::set_hook(Box::new(report_panic));
     let cli = Cli::parse();
     let color = match cli.color {
@@ -64,6 +65,25 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
         Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Settings of the process that libraries read once, before any thread is there.
+fn prepare_process() {
+    // SAFETY: no other thread runs yet.
+    unsafe {
+        // A user sees messages, never backtraces.
+        std::env::remove_var("RUST_BACKTRACE");
+        std::env::remove_var("RUST_LIB_BACKTRACE");
+        // Candle's own pool of threads spins and fights with rayon's.
+        std::env::set_var("CANDLE_NUM_THREADS", "1");
+    }
+    #[cfg(all(feature = "train", target_os = "linux", target_env = "gnu"))]
+    // SAFETY: both only set parameters of the allocator: large vectors are kept instead of
+    // being mapped and unmapped each time.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_MAX, 0);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
     }
 }
 

@@ -1,5 +1,7 @@
 //! `mtlc check`.
 
+use serde_json::Value;
+
 use super::args::{Check, Format};
 use super::{Ended, Failure, Voice, out, print_diagnostics};
 use crate::diagnostics::{Diagnostic, render};
@@ -10,7 +12,7 @@ use crate::source::{Disk, SourceMap};
 pub fn run(args: &Check, voice: Voice) -> Ended {
     let settings = Settings::parse(&args.program.set).map_err(Failure::from)?;
     let mut ok = true;
-    let mut printed = Vec::new();
+    let mut printed: Vec<Vec<Value>> = Vec::new();
     for file in &args.files {
         let mut checked = driver::check(file, &Disk, &settings);
         #[cfg(feature = "train")]
@@ -21,15 +23,28 @@ pub fn run(args: &Check, voice: Voice) -> Ended {
         match args.format {
             Format::Human => print_human(&checked.sources, &checked.diagnostics, file, voice),
             Format::Short => out(&render::short(&checked.sources, &checked.diagnostics)),
-            Format::Json | Format::Sarif => printed.push((checked.sources, checked.diagnostics)),
+            Format::Json => printed.extend(render::json(&checked.sources, &checked.diagnostics).as_array().cloned()),
+            Format::Sarif => printed.push(vec![render::sarif(&checked.sources, &checked.diagnostics)]),
         }
     }
     match args.format {
-        Format::Json => out(&render::json_all(&printed)),
-        Format::Sarif => out(&render::sarif_all(&printed)),
+        Format::Json => out(&format!("{:#}\n", Value::Array(printed.concat()))),
+        Format::Sarif => out(&format!("{:#}\n", one_log(printed.concat()))),
         _ => {}
     }
     Ok(ok)
+}
+
+/// One SARIF log with the runs of all files.
+fn one_log(logs: Vec<Value>) -> Value {
+    let mut logs = logs.into_iter();
+    let Some(mut first) = logs.next() else { return Value::Null };
+    for mut log in logs {
+        if let (Some(runs), Some(more)) = (first["runs"].as_array_mut(), log["runs"].as_array_mut()) {
+            runs.append(more);
+        }
+    }
+    first
 }
 
 fn print_human(sources: &SourceMap, diagnostics: &[Diagnostic], file: &std::path::Path, voice: Voice) {
@@ -60,5 +75,5 @@ fn read_data(checked: &mut driver::Checked, file: &std::path::Path, data: Option
         Ok(compiled) => checked.diagnostics.extend(compiled.warnings),
         Err(errors) => checked.diagnostics.extend(errors),
     }
-    render::sort(&mut checked.diagnostics);
+    crate::diagnostics::sort(&mut checked.diagnostics);
 }

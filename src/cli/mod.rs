@@ -5,6 +5,8 @@ mod check;
 mod explain;
 mod new;
 #[cfg(feature = "train")]
+mod progress;
+#[cfg(feature = "train")]
 mod train;
 
 use std::io::{IsTerminal, Write};

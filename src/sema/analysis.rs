@@ -141,7 +141,7 @@ pub fn check(program: Program, sources: &SourceMap, overrides: HashMap<String, C
     }
     let mut diagnostics = std::mem::take(&mut c.diagnostics);
     lints::allow(&mut diagnostics, &files, sources);
-    crate::diagnostics::render::sort(&mut diagnostics);
+    crate::diagnostics::sort(&mut diagnostics);
     if diagnostics.iter().any(Diagnostic::is_error) {
         model = None;
     }

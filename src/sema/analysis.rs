@@ -298,7 +298,7 @@ fn loss<'a>(c: &mut Checker<'a>, symbol: &Symbol<'a>, member: usize) {
     }
     let Ok(weight) = weight else { return };
     let name = scope.owner.clone().unwrap_or_default().to_string();
-    c.losses.push(LossData { name, node, weight, settings, span: symbol.span });
+    c.losses.push(LossData { name, node, weight, settings, scope, span: symbol.span });
 }
 
 /// The model of a program without mistakes.
@@ -312,7 +312,7 @@ fn finish(c: &mut Checker<'_>, name: String, metrics: Vec<MetricPlan>, train: cr
     let losses = (0..c.losses.len())
         .map(|i| {
             let l = c.losses[i].clone();
-            let updates = l.settings.any("updates").and_then(|e| c.paths(e, &Scope::default()).ok());
+            let updates = l.settings.any("updates").and_then(|e| c.paths(e, &l.scope).ok());
             ModelLoss { name: l.name, node: l.node, weight: l.weight, updates, span: l.span }
         })
         .collect();

@@ -80,6 +80,8 @@ pub struct LossData<'a> {
     pub weight: f64,
     /// Its settings.
     pub settings: Bound<'a>,
+    /// The loop names around it.
+    pub scope: super::call::Scope<'a>,
     /// The name in its declaration.
     pub span: Span,
 }

@@ -7,8 +7,10 @@
 
 #[cfg(feature = "train")]
 pub mod backend;
+pub mod cli;
 pub mod data;
 pub mod diagnostics;
+pub mod driver;
 pub mod ops;
 pub mod plan;
 pub mod sema;

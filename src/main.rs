@@ -1,2 +1,7 @@
 //! The `mtlc` command.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mtlc::cli::main()
+}

@@ -7,7 +7,9 @@
 
 pub mod exec;
 pub mod kernels;
+pub mod model;
 pub mod param;
+pub mod params;
 pub mod rows;
 pub mod value;
 

@@ -72,8 +72,14 @@ impl Rows {
 
     /// Offsets that split all rows by example, whatever the depth.
     pub fn by_example(&self) -> Offsets {
-        let mut ends: Vec<u32> = (0..=self.batch as u32).collect();
-        for offsets in &self.levels {
+        self.grouped(0)
+    }
+
+    /// Offsets that split all rows by the places of the first `depth` levels.
+    pub fn grouped(&self, depth: usize) -> Offsets {
+        let outer = Rows { batch: self.batch, levels: self.levels[..depth.min(self.levels.len())].to_vec() };
+        let mut ends: Vec<u32> = (0..=outer.places() as u32).collect();
+        for offsets in &self.levels[outer.levels.len()..] {
             for end in &mut ends {
                 *end = offsets[*end as usize];
             }
@@ -93,5 +99,7 @@ mod tests {
         assert_eq!(rows.parents(&Rows::examples(2)), [0, 0, 0, 0, 1, 1]);
         assert_eq!(rows.parents(&rows.outer()), [0, 1, 1, 1, 2, 2]);
         assert_eq!(&*rows.by_example(), &[0, 4, 6]);
+        assert_eq!(&*rows.grouped(1), &[0, 1, 4, 6]);
+        assert_eq!(&*rows.grouped(2), &[0, 1, 2, 3, 4, 5, 6]);
     }
 }

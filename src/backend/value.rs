@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use candle_core::Tensor;
+use candle_core::{Result, Tensor};
 
 use super::rows::Rows;
 use crate::data::lexicon::Lexicon;
@@ -43,6 +43,30 @@ impl Value {
     /// A vector value.
     pub fn float(tensor: Tensor, rows: &Arc<Rows>) -> Self {
         Value::Float { tensor, rows: rows.clone() }
+    }
+
+    /// The numbers and rows of a vector value.
+    pub fn as_float(&self) -> Result<(&Tensor, &Arc<Rows>)> {
+        match self {
+            Value::Float { tensor, rows } => Ok((tensor, rows)),
+            _ => candle_core::bail!("vectors are needed here"),
+        }
+    }
+
+    /// The numbers of a vector value or scalar.
+    pub fn tensor(&self) -> Result<&Tensor> {
+        match self {
+            Value::Float { tensor, .. } | Value::Scalar(tensor) => Ok(tensor),
+            _ => candle_core::bail!("numbers are needed here"),
+        }
+    }
+
+    /// The same rows with other numbers.
+    pub fn with_tensor(&self, tensor: Tensor) -> Value {
+        match self.rows() {
+            Some(rows) => Value::Float { tensor, rows: rows.clone() },
+            None => Value::Scalar(tensor),
+        }
     }
 
     /// The rows, unless it is a scalar.

@@ -11,7 +11,7 @@ use crate::sema::graph::ParamId;
 use crate::sema::types::{Ty, Width};
 
 #[cfg(feature = "train")]
-use crate::backend::{Value, exec::Run, kernels, kernels::linear::Activation};
+use crate::backend::{Value, exec::Run, kernels, kernels::activation::Activation};
 
 const HEADS: Arg = arg("heads", Kind::Int(1, 1024), Default::Int(1), "Number of heads.");
 
@@ -159,17 +159,20 @@ impl Operation for Transformer {
     fn run(&self, run: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
         let (x, rows) = inputs[0].as_float()?;
         let Some(offsets) = rows.inner() else { return run.wrong_input() };
-        let p = |i| run.param(i).clone();
-        let block = kernels::transformer::TransformerBlock {
-            norm1: (p(0), p(1)),
-            qkv: (p(2), p(3)),
-            out: (p(4), p(5)),
-            norm2: (p(6), p(7)),
-            ff_in: (p(8), p(9)),
-            ff_out: (p(10), p(11)),
+        use kernels::transformer::{Dense, NormParams, NormPlace, TransformerBlock};
+        let dense = |i: usize| Dense { w: run.param(i).clone(), b: run.param(i + 1).clone() };
+        let norm = |i: usize| NormParams { gamma: run.param(i).clone(), beta: run.param(i + 1).clone() };
+        let block = TransformerBlock {
+            norm_attn: norm(0),
+            attn_qkv: dense(2),
+            attn_out: dense(4),
+            norm_ff: norm(6),
+            ff_in: dense(8),
+            ff_out: dense(10),
         };
-        let dropout = run.training.then(|| (run.float("dropout") as f32, run.draw()));
-        Ok(Value::float(block.forward(x, offsets, run.int("heads"), dropout)?, rows))
+        let drop = run.training.then(|| (run.float("dropout") as f32, run.draw()));
+        let y = block.forward(x, offsets, run.int("heads"), NormPlace::Before, drop.filter(|d| d.0 > 0.0))?;
+        Ok(Value::float(y, rows))
     }
 }
 
@@ -213,7 +216,7 @@ impl Operation for Positions {
     fn run(&self, run: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
         let (x, rows) = inputs[0].as_float()?;
         let Some(offsets) = rows.inner() else { return run.wrong_input() };
-        let at = kernels::transformer::positions(offsets, x.dim(1)?)?.to_device(x.device())?;
+        let at = kernels::transformer::positions(offsets, x.dim(1)?, x.device())?;
         Ok(Value::float((x + at)?, rows))
     }
 }

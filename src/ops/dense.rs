@@ -126,7 +126,7 @@ impl Operation for Gate {
     fn run(&self, run: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
         let ((a, rows), (b, _)) = (inputs[0].as_float()?, inputs[1].as_float()?);
         let both = kernels::shape::concat_cols(&[a.clone(), b.clone()])?;
-        let g = kernels::linear::linear(&both, run.param(0), Some(run.param(1)), kernels::linear::Activation::Sigmoid)?;
+        let g = kernels::linear::linear(&both, run.param(0), Some(run.param(1)), kernels::activation::Activation::Sigmoid)?;
         Ok(Value::float((b + (g * (a - b)?)?)?, rows))
     }
 }

@@ -64,7 +64,7 @@ impl Operation for ReverseGradient {
 
     #[cfg(feature = "train")]
     fn run(&self, run: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
-        let y = kernels::shape::reverse_gradient(inputs[0].tensor()?, run.float("lambda") as f32)?;
+        let y = kernels::shape::reverse_gradient(inputs[0].tensor()?, run.float("lambda"))?;
         Ok(inputs[0].with_tensor(y))
     }
 }

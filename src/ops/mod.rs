@@ -6,12 +6,14 @@ pub mod combine;
 pub mod compare;
 pub mod conv;
 pub mod dense;
+pub mod fields;
 pub mod gradient;
 pub mod internal;
 pub mod later;
 pub mod noise;
 pub mod pooling;
 pub mod recurrent;
+mod reference;
 pub mod signature;
 pub mod tasks;
 pub mod training;
@@ -243,4 +245,12 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 /// The task kind of this name.
 pub fn task_kind(name: &str) -> Option<&'static dyn TaskKind> {
     TASKS.iter().copied().find(|t| t.signature().name == name)
+}
+
+/// What the reference says of formats.
+const FORMAT_NOTE: &str = "Paths are relative to the program, or to `--data`. Gzip is read too.";
+
+/// The reference pages of the language, made from the tables.
+pub fn reference() -> String {
+    reference::pages()
 }

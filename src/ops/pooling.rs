@@ -85,7 +85,7 @@ impl Operation for AttentionPool {
 
     #[cfg(feature = "train")]
     fn run(&self, run: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
-        use kernels::linear::{Activation, linear};
+        use kernels::{activation::Activation, linear::linear};
         let (x, rows) = inputs[0].as_float()?;
         let Some(offsets) = rows.inner() else { return run.wrong_input() };
         let keys = linear(x, run.param(0), Some(run.param(1)), Activation::Tanh)?;

@@ -144,7 +144,7 @@ impl Operation for Chars {
         let (chars, offsets) = run.characters(&words, lexicon);
         let x = kernels::embedding::lookup(&chars, run.param(0))?;
         let of_words = if run.str("form") == "cnn" {
-            let act = kernels::linear::Activation::Relu;
+            let act = kernels::activation::Activation::Relu;
             kernels::conv::conv_max(&x, &offsets, run.param(1), run.param(2), 3, act)?
         } else {
             let p = |i| run.param(i);

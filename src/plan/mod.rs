@@ -2,9 +2,11 @@
 //! tasks, losses and training. Versioned, serialised as JSON, and free of names to resolve.
 //! Nothing here knows Candle.
 
+pub mod lower;
 pub mod training;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +25,8 @@ pub struct Plan {
     pub version: u32,
     /// Stem of the `.mtl` file.
     pub name: String,
+    /// What data paths are relative to.
+    pub base: PathBuf,
     /// The data sets, members of families each on its own.
     pub datasets: Vec<DataSpec>,
     /// Label spaces.

@@ -130,17 +130,18 @@ pub fn check(program: Program, sources: &SourceMap, overrides: HashMap<String, C
     let metrics = items(&mut c);
     let train = c.training(&metrics);
     lints::names(&mut c, &files);
+    lints::gold_leaks(&mut c);
     let mut model = None;
     if !c.diagnostics.iter().any(Diagnostic::is_error)
         && let Some(train) = train
     {
-        let mut m = finish(&mut c, name, metrics, train);
-        lints::graph(&mut c, &mut m);
+        let m = finish(&mut c, name, metrics, train);
+        lints::graph(&mut c, &m);
         model = Some(m);
     }
     let mut diagnostics = std::mem::take(&mut c.diagnostics);
     lints::allow(&mut diagnostics, &files, sources);
-    crate::diagnostics::render::sort(&mut diagnostics);
+    crate::diagnostics::sort(&mut diagnostics);
     if diagnostics.iter().any(Diagnostic::is_error) {
         model = None;
     }
@@ -297,7 +298,7 @@ fn loss<'a>(c: &mut Checker<'a>, symbol: &Symbol<'a>, member: usize) {
     }
     let Ok(weight) = weight else { return };
     let name = scope.owner.clone().unwrap_or_default().to_string();
-    c.losses.push(LossData { name, node, weight, settings, span: symbol.span });
+    c.losses.push(LossData { name, node, weight, settings, scope, span: symbol.span });
 }
 
 /// The model of a program without mistakes.
@@ -311,7 +312,7 @@ fn finish(c: &mut Checker<'_>, name: String, metrics: Vec<MetricPlan>, train: cr
     let losses = (0..c.losses.len())
         .map(|i| {
             let l = c.losses[i].clone();
-            let updates = l.settings.any("updates").and_then(|e| c.paths(e, &Scope::default()).ok());
+            let updates = l.settings.any("updates").and_then(|e| c.paths(e, &l.scope).ok());
             ModelLoss { name: l.name, node: l.node, weight: l.weight, updates, span: l.span }
         })
         .collect();
@@ -326,7 +327,6 @@ fn finish(c: &mut Checker<'_>, name: String, metrics: Vec<MetricPlan>, train: cr
         metrics,
         train,
         not_run,
-        gold_fields: HashSet::new(),
     }
 }
 
@@ -344,6 +344,7 @@ fn model_task(c: &mut Checker<'_>, i: usize) -> Option<ModelTask> {
         reads: lints::reads(c, TaskId(i), &built),
         vote: t.settings.bool("vote"),
         head: t.head.form.to_string(),
+        main_is_auto: chosen == "auto",
         threshold: t.head.settings.float("threshold").unwrap_or(0.5),
         lr: t.settings.float("lr"),
         space: t.head.space,

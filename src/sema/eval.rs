@@ -101,12 +101,13 @@ impl<'a> Checker<'a> {
         if self.tolerated.contains(&name.text) {
             return Val::Error;
         }
-        let locals = s.locals.iter().map(|(n, _)| *n);
-        let items = self.symbols.by_name.keys().copied();
-        let near = suggest::nearest(&name.text, locals.chain(items).chain(ops::names())).map(str::to_string);
+        let mut known: Vec<String> = s.locals.iter().map(|(n, _)| n.to_string()).collect();
+        known.extend(self.symbols.by_name.keys().map(|n| n.to_string()));
+        known.extend(ops::names().map(str::to_string));
+        let near = suggest::nearest(&name.text, known.iter().map(String::as_str));
         let mut d = Diagnostic::new(codes::UNKNOWN_NAME, name.span, format!("nothing is named '{}'", name.text));
         if let Some(near) = near {
-            d = d.fix(name.span, near.clone(), format!("did you mean '{near}'?"));
+            d = d.fix(name.span, near, format!("did you mean '{near}'?"));
         }
         self.fail(s, d)
     }

@@ -38,11 +38,7 @@ pub(super) fn names(c: &mut Checker<'_>, files: &[Parse]) {
 }
 
 /// Checks of the whole graph, in the order they are reported.
-pub(super) fn graph(c: &mut Checker<'_>, m: &mut Model) {
-    gold_leaks(c, m);
-    if c.diagnostics.iter().any(Diagnostic::is_error) {
-        return;
-    }
+pub(super) fn graph(c: &mut Checker<'_>, m: &Model) {
     for lint in [unreached, nothing_shared, not_reversed] {
         let mut found = lint(m);
         c.diagnostics.append(&mut found);
@@ -60,40 +56,50 @@ fn at_prediction(graph: &Graph, id: NodeId) -> &[NodeId] {
 }
 
 /// Gold that a prediction reads: `.gold`, or a field that is a task's gold.
-fn gold_leaks(c: &mut Checker<'_>, m: &Model) {
-    let golds: HashSet<_> =
-        m.tasks.iter().filter_map(|t| t.built.gold).flat_map(|g| fields_under(&m.graph, g)).collect();
+pub(super) fn gold_leaks(c: &mut Checker<'_>) {
+    let built: Vec<(String, Span, NodeId, Option<NodeId>)> = c
+        .tasks
+        .iter()
+        .filter_map(|t| t.built.as_ref().map(|b| (t.name.clone(), t.span, b.hidden, b.gold)))
+        .collect();
+    let golds: HashSet<_> = built.iter().filter_map(|b| b.3).flat_map(|g| fields_under(&c.graph, g)).collect();
+    let mut found = Vec::new();
     let mut seen = HashSet::new();
-    for task in &m.tasks {
-        let mut open = vec![(task.built.hidden, task.span)];
+    for (name, at, hidden, _) in &built {
+        let mut open = vec![(*hidden, *at)];
         while let Some((id, user)) = open.pop() {
-            let node = m.graph.node(id);
+            let node = c.graph.node(id);
             if !seen.insert(id) {
                 continue;
             }
             let leak = match node.op {
-                "read_gold" => Some((node.span, "this is gold".to_string())),
+                "read_gold" => Some((node.span, "this is gold")),
                 "field" if field_of(node).is_some_and(|f| golds.contains(&f)) => {
-                    Some((user, "this reads a field that is a task's gold".to_string()))
+                    Some((user, "this reads a field that is a task's gold"))
                 }
                 _ => None,
             };
             if let Some((span, label)) = leak {
-                let message = format!("gold leaks into the prediction of '{}'", task.name);
-                let d = Diagnostic::new(codes::GOLD_LEAK, span, message).label(label).also(task.span, "of this task");
-                c.error(d.help("there is no gold at prediction time: read the task's `.probs` or `.label(gold: 90%)`, or wrap what only training needs in `train_only(…)`"));
+                let message = format!("gold leaks into the prediction of '{name}'");
+                let d = Diagnostic::new(codes::GOLD_LEAK, span, message).label(label).also(*at, "of this task");
+                found.push(d.help("there is no gold at prediction time: read the task's `.probs` or `.label(gold: 90%)`, or wrap what only training needs in `train_only(…)`"));
                 continue;
             }
-            open.extend(at_prediction(&m.graph, id).iter().map(|i| (*i, node.span)));
+            open.extend(at_prediction(&c.graph, id).iter().map(|i| (*i, node.span)));
         }
     }
+    c.diagnostics.append(&mut found);
 }
 
+/// The fields that gold is: itself, or the members of a union. The second input of
+/// `repeat_rows` only says along which places the first is repeated.
 fn fields_under(graph: &Graph, id: NodeId) -> Vec<(super::types::DataId, usize)> {
     let node = graph.node(id);
-    match field_of(node) {
-        Some(field) if node.op == "field" => vec![field],
-        _ => node.inputs.iter().flat_map(|i| fields_under(graph, *i)).collect(),
+    match node.op {
+        "field" => field_of(node).into_iter().collect(),
+        "union" => node.inputs.iter().flat_map(|i| fields_under(graph, *i)).collect(),
+        "repeat_rows" | "read_gold" => fields_under(graph, node.inputs[0]),
+        _ => Vec::new(),
     }
 }
 

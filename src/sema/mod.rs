@@ -6,14 +6,18 @@ pub mod bind;
 pub mod call;
 pub mod checker;
 pub mod consts;
+mod data;
 pub mod eval;
+mod figures;
 pub mod graph;
 pub mod items;
 mod lints;
 pub mod model;
+mod paths;
 pub mod suggest;
 pub mod symbols;
 pub mod tasks;
+mod training;
 pub mod types;
 mod walk;
 

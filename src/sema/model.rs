@@ -1,7 +1,5 @@
 //! What checking gives: the program as a typed graph with its tasks, losses and training.
 
-use std::collections::HashSet;
-
 use super::call::{Bound, TaskId};
 use super::graph::{Graph, NodeId, ParamId, Site, Space};
 use super::types::{On, SpaceId, Width};
@@ -82,6 +80,8 @@ pub struct LossData<'a> {
     pub weight: f64,
     /// Its settings.
     pub settings: Bound<'a>,
+    /// The loop names around it.
+    pub scope: super::call::Scope<'a>,
     /// The name in its declaration.
     pub span: Span,
 }
@@ -108,8 +108,6 @@ pub struct Model {
     pub train: TrainPlan,
     /// Operations that this build checks but does not run, with their places.
     pub not_run: Vec<(String, Span)>,
-    /// Fields that are a task's gold.
-    pub gold_fields: HashSet<(usize, usize)>,
 }
 
 /// A task of a checked program.
@@ -137,6 +135,8 @@ pub struct ModelTask {
     pub updates: Option<Vec<ParamId>>,
     /// Metrics, the main one first.
     pub metrics: Vec<String>,
+    /// Whether the labels decide which metric is the main one.
+    pub main_is_auto: bool,
     /// Share above which `multilabel` predicts a label.
     pub threshold: f64,
     /// Tasks whose outputs it reads.
@@ -158,4 +158,39 @@ pub struct ModelLoss {
     pub updates: Option<Vec<ParamId>>,
     /// The name in its declaration.
     pub span: Span,
+}
+
+impl Model {
+    fn shown(&self, node: NodeId) -> String {
+        use super::types::{Shown, Symbol};
+        let names = |s| match s {
+            Symbol::Space(id) => format!("|{}|", self.spaces[id.0].name),
+            Symbol::Vocab(id) => format!("|{}|", self.graph.vocabs[id.0].name),
+        };
+        Shown { ty: self.graph.ty(node), names: &names }.to_string()
+    }
+
+    /// The type of what each task reads and gives, a line a task.
+    pub fn types_text(&self) -> String {
+        let mut text = String::new();
+        for task in &self.tasks {
+            let (hidden, label) = (self.shown(task.built.hidden), self.shown(task.built.label));
+            text.push_str(&format!("task {}: {} reads {hidden}, gives {label}\n", task.name, task.kind));
+        }
+        for loss in &self.losses {
+            text.push_str(&format!("loss {}: {}\n", loss.name, self.shown(loss.node)));
+        }
+        text
+    }
+
+    /// The typed graph, a line a value.
+    pub fn graph_text(&self) -> String {
+        let mut text = String::new();
+        for (i, node) in self.graph.nodes.iter().enumerate() {
+            let inputs: Vec<String> = node.inputs.iter().map(|n| format!("%{}", n.0)).collect();
+            let path = if node.path.is_empty() { String::new() } else { format!("  // {}", node.path) };
+            text.push_str(&format!("%{i} = {}({}): {}{path}\n", node.op, inputs.join(", "), self.shown(NodeId(i))));
+        }
+        text
+    }
 }

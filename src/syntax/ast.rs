@@ -339,7 +339,10 @@ pub enum ExprKind {
     /// `10%`, stored as 0.1.
     Percent(f64),
     /// `10% of train`.
-    Share { share: f64, of: Ident },
+    Share {
+        share: f64,
+        of: Ident,
+    },
     /// `"…"`, escapes resolved.
     Str(String),
     Bool(bool),
@@ -347,16 +350,32 @@ pub enum ExprKind {
     Tuple(Vec<Expr>),
     Name(Ident),
     /// `f(a, width: 3)`.
-    Call { callee: Box<Expr>, args: Vec<Arg> },
+    Call {
+        callee: Box<Expr>,
+        args: Vec<Arg>,
+    },
     /// `private[books]`.
-    Index { base: Box<Expr>, indices: Vec<Expr> },
+    Index {
+        base: Box<Expr>,
+        indices: Vec<Expr>,
+    },
     /// `atis.utterance`.
-    Member { base: Box<Expr>, name: Ident },
+    Member {
+        base: Box<Expr>,
+        name: Ident,
+    },
     /// `x |> f`.
-    Pipe { value: Box<Expr>, into: Box<Expr> },
+    Pipe {
+        value: Box<Expr>,
+        into: Box<Expr>,
+    },
     /// `-x`.
     Negate(Box<Expr>),
-    Binary { op: BinaryOp, left: Box<Expr>, right: Box<Expr> },
+    Binary {
+        op: BinaryOp,
+        left: Box<Expr>,
+        right: Box<Expr>,
+    },
     /// `|atis.intent|`.
     Size(Box<Expr>),
     /// Something that did not parse and was reported.

@@ -88,4 +88,19 @@ pub trait Trainee {
 
     /// Predictions of the asked tasks, without any randomness.
     fn outcomes(&self, data: usize, batch: &Self::Batch, tasks: &[usize]) -> candle_core::Result<Vec<Outcome>>;
+
+    /// An `ordered` turn, or else an epoch, has ended, or a stage: what `snapshot` keeps.
+    fn turn_ended(&mut self) -> candle_core::Result<()> {
+        Ok(())
+    }
+
+    /// Arrays that are no parameters but must survive in checkpoints, by name.
+    fn extra(&self) -> candle_core::Result<Vec<(String, Tensor)>> {
+        Ok(Vec::new())
+    }
+
+    /// Takes up what [`Trainee::extra`] gave; `find` gives the numbers of a name.
+    fn set_extra(&mut self, _find: &dyn Fn(&str) -> Option<Vec<f32>>) -> candle_core::Result<()> {
+        Ok(())
+    }
 }

@@ -271,7 +271,7 @@ impl Operation for HeadOp {
 #[cfg(feature = "train")]
 fn run_project(run: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
     let (x, rows) = inputs[0].as_float()?;
-    let act = kernels::linear::Activation::None;
+    let act = kernels::activation::Activation::None;
     Ok(Value::float(kernels::linear::linear(x, run.param(0), Some(run.param(1)), act)?, rows))
 }
 

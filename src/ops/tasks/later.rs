@@ -103,9 +103,9 @@ impl TaskKind for Later {
             None => Ty::Vector(input.on.clone(), 1.into()),
         };
         let attributes = attrs([("kind", self.signature.name.into())]);
-        let logits = c.plain("top", vec![input.node], attributes, ty, at);
+        let logits = c.plain("generated", vec![input.node], attributes, ty, at);
         let each = Ty::Vector(input.on.examples(), 1.into());
-        let loss = gold.map(|(g, _)| c.plain("figure", vec![logits, g], attrs([]), each, at));
+        let loss = gold.map(|(g, _)| c.plain("generated", vec![logits, g], attrs([]), each, at));
         let (hidden, width, on) = (input.node, input.width, input.on);
         Ok(Built { on, hidden, width, logits, probs: Some(logits), label: logits, gold: gold.map(|g| g.0), loss })
     }

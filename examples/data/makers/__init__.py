@@ -1,0 +1,1 @@
+"""The generators of the example data, one module for each data set."""

@@ -1,0 +1,227 @@
+//! A program as the training loop sees it: losses of tasks, and predictions beside the gold.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use candle_core::{Result, Tensor};
+
+use super::exec::{Program, numbers};
+use super::{Grads, NO_LABEL, Param, Value};
+use crate::data::Batch;
+use crate::plan::{TaskOn, TaskPlan};
+use crate::train::trainee::{Answer, Judged, LossSource, LossTerm, Outcome, Trainee};
+
+impl Trainee for Program {
+    type Batch = Batch;
+
+    fn params(&self) -> &[Param] {
+        &self.params
+    }
+
+    fn params_mut(&mut self) -> &mut [Param] {
+        &mut self.params
+    }
+
+    fn grads(&self) -> &Arc<Grads> {
+        &self.grads
+    }
+
+    fn losses(&self, data: usize, batch: &Batch, asked: &[LossSource], seed: u64) -> Result<Vec<LossTerm>> {
+        let mut roots = Vec::new();
+        for source in asked {
+            match source {
+                LossSource::Task(t) => {
+                    let on = self.on(*t, data);
+                    roots.extend(on.and_then(|on| on.loss.zip(on.gold)).into_iter().flat_map(|(l, g)| [l, g]));
+                }
+                LossSource::Item(i) if self.item_on(*i, data) => roots.push(self.plan.losses[*i].node),
+                LossSource::Item(_) => {}
+            }
+        }
+        let values = self.compute(batch, &roots, true, seed)?;
+        let mut terms = Vec::new();
+        for source in asked {
+            terms.extend(self.term(*source, data, &values)?);
+        }
+        Ok(terms)
+    }
+
+    fn outcomes(&self, data: usize, batch: &Batch, tasks: &[usize]) -> Result<Vec<Outcome>> {
+        let on = |t: &usize| self.on(*t, data).cloned();
+        self.judge(batch, tasks.iter().filter_map(|t| Some((*t, on(t)?))).collect())
+    }
+}
+
+impl Program {
+    /// The nodes of a task on a data set.
+    pub fn on(&self, task: usize, data: usize) -> Option<&TaskOn> {
+        self.plan.tasks[task].on.iter().find(|on| on.data == data)
+    }
+
+    /// Predictions without a look at gold or loss.
+    pub fn unjudged(&self, data: usize, batch: &Batch, tasks: &[usize]) -> Result<Vec<Outcome>> {
+        let blind = |on: &TaskOn| TaskOn { gold: None, loss: None, ..on.clone() };
+        self.judge(batch, tasks.iter().filter_map(|t| Some((*t, blind(self.on(*t, data)?)))).collect())
+    }
+
+    fn judge(&self, batch: &Batch, on: Vec<(usize, TaskOn)>) -> Result<Vec<Outcome>> {
+        let roots: Vec<usize> =
+            on.iter().flat_map(|(_, o)| [Some(o.label), o.probs, o.gold, o.loss]).flatten().collect();
+        let values = self.compute(batch, &roots, false, 0)?;
+        on.iter().map(|(task, on)| self.outcome(*task, on, batch, &values)).collect()
+    }
+
+    fn item_on(&self, item: usize, data: usize) -> bool {
+        self.plan.losses[item].data.is_none_or(|d| d == data)
+    }
+
+    fn term(&self, source: LossSource, data: usize, values: &HashMap<usize, Value>) -> Result<Option<LossTerm>> {
+        match source {
+            LossSource::Task(t) => {
+                let Some((loss, gold)) = self.on(t, data).and_then(|on| on.loss.zip(on.gold)) else { return Ok(None) };
+                let examples = with_gold(&values[&gold])?.iter().filter(|g| **g).count();
+                if examples == 0 {
+                    return Ok(None);
+                }
+                let value = (values[&loss].tensor()?.sum_all()? / examples as f64)?;
+                Ok(Some(LossTerm { source, value, examples }))
+            }
+            LossSource::Item(i) => {
+                let Some(value) = values.get(&self.plan.losses[i].node) else { return Ok(None) };
+                if !self.item_on(i, data) {
+                    return Ok(None);
+                }
+                let (value, examples) = match value {
+                    Value::Float { tensor, rows } => (mean(tensor)?, rows.batch),
+                    other => (other.tensor()?.clone(), 1),
+                };
+                Ok(Some(LossTerm { source, value, examples }))
+            }
+        }
+    }
+
+    fn outcome(&self, task: usize, on: &TaskOn, batch: &Batch, values: &HashMap<usize, Value>) -> Result<Outcome> {
+        let plan = &self.plan.tasks[task];
+        let predicted = answers(plan, &values[&on.label])?;
+        let gold = on.gold.map(|g| gold_answers(plan, &values[&g])).transpose()?;
+        let confidence = confidences(plan, on, values)?;
+        let items = predicted.into_iter().enumerate().map(|(i, predicted)| Judged {
+            predicted,
+            gold: gold.as_ref().and_then(|g| g[i].clone()),
+            confidence: confidence.as_ref().map(|c| c[i]),
+        });
+        let mut loss = 0.0;
+        if let Some(node) = on.loss {
+            loss = numbers(values[&node].tensor()?)?.iter().map(|x| f64::from(*x)).sum();
+        }
+        Ok(Outcome { task, examples: batch.examples.clone(), items: items.collect(), loss })
+    }
+}
+
+fn mean(x: &Tensor) -> Result<Tensor> {
+    x.sum_all()? / x.elem_count().max(1) as f64
+}
+
+/// Which examples have any gold.
+fn with_gold(gold: &Value) -> Result<Vec<bool>> {
+    let Some(rows) = gold.rows() else { return Ok(Vec::new()) };
+    let places: Vec<bool> = match gold {
+        Value::Label { ids, space, .. } => ids.iter().map(|id| (*id as usize) < *space).collect(),
+        Value::Float { tensor, .. } => {
+            numbers(tensor)?.chunks_exact(tensor.dim(1)?.max(1)).map(|row| !row[0].is_nan()).collect()
+        }
+        _ => vec![true; rows.places()],
+    };
+    Ok(rows.by_example().windows(2).map(|w| places[w[0] as usize..w[1] as usize].contains(&true)).collect())
+}
+
+/// What a task says of each example.
+fn answers(task: &TaskPlan, value: &Value) -> Result<Vec<Answer>> {
+    Ok(match value {
+        Value::Label { ids, rows, .. } => {
+            let by_example = rows.by_example();
+            let places = by_example.windows(2).map(|w| &ids[w[0] as usize..w[1] as usize]);
+            if task.kind == "tag" {
+                places.map(|p| Answer::Tags(p.to_vec())).collect()
+            } else {
+                places.map(|p| Answer::Class(vote(p))).collect()
+            }
+        }
+        Value::Float { tensor, .. } if task.kind == "multilabel" => {
+            let labels = |row: &[f32]| (0..row.len() as u32).filter(|i| row[*i as usize] > 0.5).collect();
+            numbers(tensor)?.chunks_exact(tensor.dim(1)?.max(1)).map(|row| Answer::Labels(labels(row))).collect()
+        }
+        Value::Float { tensor, .. } => {
+            numbers(tensor)?.chunks_exact(tensor.dim(1)?.max(1)).map(|row| Answer::Number(row[0])).collect()
+        }
+        _ => Vec::new(),
+    })
+}
+
+fn gold_answers(task: &TaskPlan, value: &Value) -> Result<Vec<Option<Answer>>> {
+    let known = |answer: &Answer| match answer {
+        Answer::Class(id) => *id != NO_LABEL,
+        Answer::Tags(ids) => ids.iter().any(|id| *id != NO_LABEL),
+        Answer::Number(x) => !x.is_nan(),
+        Answer::Labels(_) => true,
+    };
+    let mut found: Vec<Option<Answer>> = answers(task, value)?.into_iter().map(|a| known(&a).then_some(a)).collect();
+    if task.kind == "multilabel" {
+        for (answer, has) in found.iter_mut().zip(with_gold(value)?) {
+            if !has {
+                *answer = None;
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The most frequent label; of equals, the one that comes first.
+fn vote(places: &[u32]) -> u32 {
+    let mut best = (0, NO_LABEL);
+    for (i, label) in places.iter().enumerate() {
+        if places[..i].contains(label) {
+            continue;
+        }
+        let count = places.iter().filter(|l| *l == label).count();
+        if count > best.0 {
+            best = (count, *label);
+        }
+    }
+    best.1
+}
+
+/// The mean probability of what was predicted, over the places of each example.
+fn confidences(task: &TaskPlan, on: &TaskOn, values: &HashMap<usize, Value>) -> Result<Option<Vec<f32>>> {
+    let Some(Value::Float { tensor, rows }) = on.probs.and_then(|p| values.get(&p)) else { return Ok(None) };
+    let width = tensor.dim(1)?;
+    let p = numbers(tensor)?;
+    let of_place: Vec<f32> = match &values[&on.label] {
+        Value::Label { ids, .. } => {
+            let at = |(i, id): (usize, &u32)| p.get(i * width + *id as usize).copied().unwrap_or(0.0);
+            ids.iter().enumerate().map(at).collect()
+        }
+        _ if task.kind == "multilabel" => {
+            p.chunks_exact(width.max(1)).map(|row| row.iter().map(|p| p.max(1.0 - p)).product()).collect()
+        }
+        _ => return Ok(None),
+    };
+    let each = rows.by_example();
+    let mean = |w: &[u32]| {
+        let places = &of_place[w[0] as usize..w[1] as usize];
+        places.iter().sum::<f32>() / places.len().max(1) as f32
+    };
+    Ok(Some(each.windows(2).map(mean).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::vote;
+
+    #[test]
+    fn most_votes_win_and_the_first_of_equals() {
+        assert_eq!(vote(&[3, 1, 1]), 1);
+        assert_eq!(vote(&[2, 5, 5, 2]), 2);
+        assert_eq!(vote(&[]), super::NO_LABEL);
+    }
+}

@@ -1,0 +1,233 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A compiler for multi-task models.
+#[derive(Debug, Parser)]
+#[command(name = "mtlc", version, about, long_about = LONG, max_term_width = 100, arg_required_else_help = true)]
+pub struct Cli {
+    /// Say less: only results and errors.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say more.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// When to colour the output; `NO_COLOR` is honoured.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    pub color: Color,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const LONG: &str = "A compiler for multi-task models: a `.mtl` file says what a model is, and mtlc checks every \
+connection, lowers it into a computation graph and trains it.";
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Makes a starter project that trains as it stands.
+    #[command(after_help = "Example: mtlc new demo && cd demo && mtlc run demo.mtl")]
+    New(New),
+    /// Reports everything that is wrong with programs; the exit code tells.
+    #[command(after_help = "Example: mtlc check model.mtl --no-data --format json")]
+    Check(Check),
+    /// Compiles a program to a plan, and says what it costs.
+    #[command(after_help = "Example: mtlc compile model.mtl -o plan.json --emit mermaid")]
+    Compile(Compile),
+    /// Trains a program or plan, selects the best epoch, tests it and writes the run.
+    #[command(after_help = "Example: mtlc run model.mtl --set width=128 --epochs 5 --out runs/small")]
+    Run(Run),
+    /// Measures a saved run again.
+    #[command(after_help = "Example: mtlc eval runs/slu --split dev")]
+    Eval(Eval),
+    /// Predicts with a saved run, line by line, in input order.
+    #[command(after_help = "Example: echo 'wake me at seven' | mtlc predict runs/slu -")]
+    Predict(Predict),
+    /// Explains a diagnostic.
+    #[command(after_help = "Example: mtlc explain E0201")]
+    Explain(Explain),
+    /// Prints the reference pages of the language, made from the table of operations.
+    #[command(hide = true)]
+    Reference,
+    /// Prints a script that completes mtlc's arguments in a shell.
+    #[command(after_help = "Example: mtlc completions bash > /etc/bash_completion.d/mtlc")]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// `mtlc new`.
+#[derive(Debug, Args)]
+pub struct New {
+    /// Name of the project and of its folder.
+    pub name: String,
+}
+
+/// How diagnostics are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum Format {
+    #[default]
+    Human,
+    Short,
+    Json,
+    Sarif,
+}
+
+/// `mtlc check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Programs.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// Do not read data: label spaces stay symbols.
+    #[arg(long)]
+    pub no_data: bool,
+    /// How to print diagnostics.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
+    /// What is common.
+    #[command(flatten)]
+    pub program: ProgramArgs,
+}
+
+/// What `check`, `compile` and `run` have in common.
+#[derive(Debug, Default, Args)]
+pub struct ProgramArgs {
+    /// Overrides a const: `--set width=128`.
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    /// Folder that data paths are relative to; the program's own when left out.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
+
+/// What `compile --emit` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum Emit {
+    Ast,
+    Types,
+    Graph,
+    Plan,
+    Dot,
+    Svg,
+    Mermaid,
+}
+
+/// `mtlc compile`.
+#[derive(Debug, Args)]
+pub struct Compile {
+    /// The program.
+    pub file: PathBuf,
+    /// Where the plan is written.
+    #[arg(short, long, value_name = "PLAN")]
+    pub output: Option<PathBuf>,
+    /// Prints a phase's result, or a picture, instead of the summary.
+    #[arg(long, value_enum)]
+    pub emit: Option<Emit>,
+    /// What is common.
+    #[command(flatten)]
+    pub program: ProgramArgs,
+}
+
+/// `mtlc run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The program, or a plan that `compile` wrote.
+    pub file: PathBuf,
+    /// Where to compute: `auto`, `cpu`, `cuda:0` or `metal`.
+    #[arg(long)]
+    pub device: Option<String>,
+    /// Folder of the run; `runs/NAME` when left out.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Goes on where an interrupted run stopped.
+    #[arg(long)]
+    pub resume: bool,
+    /// Epochs of each stage, instead of the program's.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub epochs: Option<u64>,
+    /// Seed, instead of the program's.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// What is common.
+    #[command(flatten)]
+    pub program: ProgramArgs,
+}
+
+/// Parts of a data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum Split {
+    Train,
+    Dev,
+    Test,
+}
+
+/// `mtlc eval`.
+#[derive(Debug, Args)]
+pub struct Eval {
+    /// Folder of the run.
+    pub run: PathBuf,
+    /// What is measured.
+    #[arg(long, value_enum, default_value_t = Split::Test)]
+    pub split: Split,
+    /// Folder that data paths are relative to.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Prints JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How predictions are read and written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum InputFormat {
+    /// One text a line.
+    Text,
+    /// One JSON object a line, with the data set's keys.
+    Jsonl,
+    /// Columns, a blank line between examples.
+    Conll,
+}
+
+/// `mtlc predict`.
+#[derive(Debug, Args)]
+pub struct Predict {
+    /// Folder of the run.
+    pub run: PathBuf,
+    /// What to read; `-` is the standard input.
+    #[arg(default_value = "-")]
+    pub input: String,
+    /// How the input is written.
+    #[arg(long, value_enum, default_value_t = InputFormat::Text)]
+    pub format: InputFormat,
+    /// Only these tasks, separated by commas.
+    #[arg(long, value_delimiter = ',')]
+    pub tasks: Vec<String>,
+    /// Examples computed at a time.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..))]
+    pub batch: u64,
+}
+
+/// `mtlc explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// A code such as `E0201`.
+    pub code: String,
+}

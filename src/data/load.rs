@@ -1,0 +1,218 @@
+//! Reads the splits that a declaration names.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use crate::diagnostics::{Diagnostic, codes};
+
+use super::column::Column;
+use super::fault::{Fault, count};
+use super::formats::{From, Input, Records, open};
+use super::lexicon::Lexicon;
+use super::parse::{Need, Parser};
+use super::random::Random;
+use super::spec::{DataSpec, FilePath, Split};
+use super::store::Stored;
+
+/// Splits whose files are together larger than this stay in their files.
+pub const LARGE: u64 = 1 << 30;
+
+/// After this many malformed examples of a split, the rest is not looked at.
+const MOST_FAULTS: usize = 5;
+
+/// What loading depends on besides the declarations.
+#[derive(Clone, Copy, Debug)]
+pub struct LoadOptions<'a> {
+    /// What paths are relative to.
+    pub base: &'a Path,
+    /// Draws the splits that are a share of train.
+    pub seed: u64,
+    /// Splits of more bytes than this stay in their files.
+    pub large: u64,
+}
+
+/// The train, dev and test examples of a data set.
+pub type Splits = [Option<Stored>; 3];
+
+/// Reads all splits of a data set; warnings and errors go to `out`, `None` after an error.
+pub fn load(
+    spec: &DataSpec,
+    options: LoadOptions<'_>,
+    lexicon: &Arc<Lexicon>,
+    out: &mut Vec<Diagnostic>,
+) -> Option<Splits> {
+    let parser = match Parser::new(spec, lexicon, Need::Texts) {
+        Ok(parser) => Arc::new(parser),
+        Err(fault) => {
+            out.push(fault.diagnostic(spec, spec.span));
+            return None;
+        }
+    };
+    let mut loader = Loader { spec, options, parser, out };
+    let train = loader.files(&spec.train);
+    let mut own = |split: &Option<Split>| match split {
+        Some(Split::Files(files)) => loader.files(files).map(Some),
+        _ => Some(None),
+    };
+    let (dev, test) = (own(&spec.dev), own(&spec.test));
+    let (train, dev, test) = (train?, dev?, test?);
+    let shares = [share(&spec.dev), share(&spec.test)];
+    let [train, dev_share, test_share] = loader.draw(train, shares)?;
+    Some([train, dev.or(dev_share), test.or(test_share)])
+}
+
+fn share(split: &Option<Split>) -> f64 {
+    match split {
+        Some(Split::OfTrain(share)) => *share,
+        _ => 0.0,
+    }
+}
+
+struct Loader<'a> {
+    spec: &'a DataSpec,
+    options: LoadOptions<'a>,
+    parser: Arc<Parser>,
+    out: &'a mut Vec<Diagnostic>,
+}
+
+/// What went wrong in one file.
+#[derive(Default)]
+struct Tally {
+    read: usize,
+    faults: usize,
+    first: Option<Fault>,
+    failed: bool,
+}
+
+impl Loader<'_> {
+    fn report(&mut self, fault: &Fault, file: &FilePath) {
+        let place = match fault.code {
+            codes::DATA_FILE | codes::DATA_EMPTY | codes::DATA_ENCODING => file.span,
+            _ => self.spec.span,
+        };
+        let named = Fault { field: fault.field.filter(|_| fault.code != codes::DATA_ENCODING), ..fault.clone() };
+        self.out.push(named.diagnostic(self.spec, place));
+    }
+
+    fn open(&mut self, file: &FilePath) -> Option<Box<dyn Records>> {
+        let path = self.options.base.join(&file.path);
+        let from = From::Path(path, file.path.display().to_string());
+        match open(Input { spec: self.spec, from, lenient: false }) {
+            Ok(records) => Some(records),
+            Err(fault) => {
+                self.report(&fault, file);
+                None
+            }
+        }
+    }
+
+    /// Reads a split from its files.
+    fn files(&mut self, files: &[FilePath]) -> Option<Stored> {
+        let opened: Vec<_> = files.iter().map(|file| self.open(file)).collect();
+        let readers: Vec<_> = opened.into_iter().collect::<Option<_>>()?;
+        let size: Option<u64> = readers.iter().map(|r| r.size()).sum();
+        let mut readers: Vec<_> = readers.into_iter().map(Mutex::new).collect();
+        let limit = self.spec.limit.unwrap_or(usize::MAX);
+        let shared = size.is_some_and(|s| s > self.options.large);
+        let mut stored = Stored::memory(Column::all(self.spec));
+        if shared {
+            let kept = Arc::new(readers);
+            stored = Stored::indexed(kept, self.parser.clone());
+            readers = files.iter().filter_map(|file| self.open(file)).map(Mutex::new).collect();
+        }
+        let mut sound = true;
+        for (i, (reader, file)) in readers.into_iter().zip(files).enumerate() {
+            if stored.len() >= limit {
+                break;
+            }
+            let records = reader.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+            sound &= self.file(i, records, file, limit, &mut stored);
+        }
+        sound.then_some(stored)
+    }
+
+    fn file(
+        &mut self,
+        number: usize,
+        mut records: Box<dyn Records>,
+        file: &FilePath,
+        limit: usize,
+        stored: &mut Stored,
+    ) -> bool {
+        let mut tally = Tally::default();
+        while stored.len() < limit && !tally.failed {
+            let fault = match records.next() {
+                Ok(None) => break,
+                Ok(Some(record)) => match self.parser.parse(&record) {
+                    Ok(values) => {
+                        stored.push(number, &record, &values);
+                        tally.read += 1;
+                        continue;
+                    }
+                    Err(fault) => {
+                        let shown = records.shown(fault.field.unwrap_or(0)).to_owned();
+                        fault.at(&shown, record.line)
+                    }
+                },
+                Err(fault) => fault,
+            };
+            self.malformed(fault, file, &mut tally);
+        }
+        self.close(file, &tally)
+    }
+
+    fn malformed(&mut self, fault: Fault, file: &FilePath, tally: &mut Tally) {
+        tally.faults += 1;
+        if fault.fatal || !self.spec.skip_malformed {
+            self.report(&fault, file);
+            tally.failed = fault.fatal || tally.faults >= MOST_FAULTS;
+        }
+        tally.first.get_or_insert(fault);
+    }
+
+    /// Says what was left out of a file, or that nothing is in it.
+    fn close(&mut self, file: &FilePath, tally: &Tally) -> bool {
+        if tally.failed || tally.faults > 0 && !self.spec.skip_malformed {
+            return false;
+        }
+        let shown = file.path.display();
+        let first = tally.first.as_ref().map_or("", |f| f.message.as_str());
+        if tally.read == 0 {
+            let text = match tally.faults {
+                0 => format!("`{shown}` has no examples"),
+                n => format!("all {} of `{shown}` are malformed; the first: {first}", count(n, "example")),
+            };
+            self.report(&Fault::fatal(codes::DATA_EMPTY, text), file);
+            return false;
+        }
+        if tally.faults > 0 {
+            let text =
+                format!("{} of `{shown}` left out; the first: {first}", count(tally.faults, "malformed example"));
+            self.out.push(Diagnostic::new(codes::SKIPPED, file.span, text));
+        }
+        true
+    }
+
+    /// Draws dev and test from train.
+    fn draw(&mut self, train: Stored, shares: [f64; 2]) -> Option<[Option<Stored>; 3]> {
+        if shares == [0.0, 0.0] {
+            return Some([Some(train), None, None]);
+        }
+        let n = train.len();
+        let sizes = shares.map(|s| if s > 0.0 { ((s * n as f64).round() as usize).max(1) } else { 0 });
+        if sizes[0] + sizes[1] >= n {
+            let text =
+                format!("data set '{}' has {}, too few to draw a split from", self.spec.name, count(n, "example"));
+            self.out.push(Diagnostic::new(codes::DATA_EMPTY, self.spec.span, text));
+            return None;
+        }
+        let mut order: Vec<u32> = (0..n as u32).collect();
+        Random::new(self.options.seed, &format!("split {}", self.spec.name), 0).shuffle(&mut order);
+        let mut part = |from: usize, to: usize| {
+            order[from..to].sort_unstable();
+            (to > from).then(|| train.select(&order[from..to]))
+        };
+        let (dev, test) = (part(0, sizes[0]), part(sizes[0], sizes[0] + sizes[1]));
+        Some([part(sizes[0] + sizes[1], n), dev, test])
+    }
+}

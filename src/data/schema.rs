@@ -1,0 +1,170 @@
+//! What reading the data tells about it: spaces, vocabularies and sizes. Kept with a run.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::diagnostics::Diagnostic;
+
+use super::dataset::{Corpus, Dataset, Portion};
+use super::lexicon::Lexicon;
+use super::space::{self, Space};
+use super::spec::{FieldType, SpaceSpec, VocabSpec};
+use super::value::FieldValue;
+use super::vectors::Vectors;
+use super::vocab::{self, Vocab};
+
+/// What a plan has to know of the data.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Schema {
+    /// In the order asked for.
+    pub spaces: Vec<Arc<Space>>,
+    /// In the order asked for.
+    pub vocabs: Vec<Arc<Vocab>>,
+    /// In the order of the declarations.
+    pub datasets: Vec<DataInfo>,
+}
+
+/// Sizes of a data set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DataInfo {
+    /// Its name.
+    pub name: String,
+    /// Examples of train, dev and test.
+    pub sizes: [usize; 3],
+    /// Its fields, in the order declared.
+    pub fields: Vec<FieldInfo>,
+}
+
+/// What train holds for a field.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FieldInfo {
+    /// Its name.
+    pub name: String,
+    /// Of a text: tokens of an example, on average.
+    pub mean_tokens: f64,
+    /// Of a text: tokens of the longest example of any split.
+    pub max_tokens: usize,
+    /// Of a set of texts: members of the largest example of any split.
+    pub max_members: usize,
+    /// Examples without a label.
+    pub missing: usize,
+    /// `I-` tags that continue nothing; they are no error.
+    pub loose_tags: usize,
+}
+
+/// What [`prepare`] gives.
+pub struct Prepared {
+    /// Spaces, vocabularies and sizes.
+    pub schema: Schema,
+    /// For each vocabulary, the vectors to start from.
+    pub vectors: Vec<Option<Vectors>>,
+    /// Labels of dev and test that train never has.
+    pub warnings: Vec<Diagnostic>,
+}
+
+impl Schema {
+    /// Finds labels and words in the lexicon of this run; after reading a saved schema.
+    pub fn attach(&mut self, lexicon: &Lexicon) {
+        self.spaces.iter_mut().for_each(|s| Arc::make_mut(s).attach(lexicon));
+        self.vocabs.iter_mut().for_each(|v| Arc::make_mut(v).attach(lexicon));
+    }
+
+    /// The space of this name.
+    pub fn space(&self, name: &str) -> Option<&Arc<Space>> {
+        self.spaces.iter().find(|s| s.name == name)
+    }
+
+    /// The vocabulary of this layer.
+    pub fn vocab(&self, name: &str) -> Option<&Arc<Vocab>> {
+        self.vocabs.iter().find(|v| v.name == name)
+    }
+}
+
+/// Builds spaces and vocabularies from train and makes batches carry their labels. `base` is what
+/// the paths of vectors are relative to.
+pub fn prepare(
+    corpus: &mut Corpus,
+    spaces: &[SpaceSpec],
+    vocabs: &[VocabSpec],
+    base: &Path,
+) -> Result<Prepared, Vec<Diagnostic>> {
+    let mut errors = Vec::new();
+    let mut warnings = Vec::new();
+    let mut schema = Schema::default();
+    let mut vectors = Vec::new();
+    for spec in spaces {
+        match space::build(spec, corpus, &mut warnings) {
+            Ok(space) => schema.spaces.push(Arc::new(space)),
+            Err(error) => errors.push(error),
+        }
+    }
+    for spec in vocabs {
+        match vocab::build(spec, corpus, base) {
+            Ok((vocab, start)) => {
+                schema.vocabs.push(Arc::new(vocab));
+                vectors.push(start);
+            }
+            Err(error) => errors.push(error),
+        }
+    }
+    for dataset in &corpus.datasets {
+        match info(dataset, corpus.lexicon()) {
+            Ok(info) => schema.datasets.push(info),
+            Err(error) => errors.push(error),
+        }
+    }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    warnings.dedup_by(|a, b| a == b);
+    corpus.bind(&schema);
+    Ok(Prepared { schema, vectors, warnings })
+}
+
+fn info(dataset: &Dataset, lexicon: &Lexicon) -> Result<DataInfo, Diagnostic> {
+    let mut fields: Vec<FieldInfo> =
+        dataset.spec.fields.iter().map(|f| FieldInfo { name: f.name.clone(), ..FieldInfo::default() }).collect();
+    let mut tokens = vec![0u64; fields.len()];
+    for portion in Portion::ALL {
+        dataset.for_each(portion, |_, values| {
+            for (i, (field, value)) in fields.iter_mut().zip(values).enumerate() {
+                field.max_tokens = field.max_tokens.max(value.tokens());
+                if let FieldValue::Texts(texts) = value {
+                    field.max_members = field.max_members.max(texts.len());
+                }
+                if portion == Portion::Train {
+                    tokens[i] += value.tokens() as u64;
+                    field.missing += usize::from(value.is_missing());
+                    field.loose_tags += loose(value, lexicon);
+                }
+            }
+            Ok(())
+        })?;
+    }
+    let train = dataset.size(Portion::Train).max(1) as f64;
+    for ((field, tokens), declared) in fields.iter_mut().zip(tokens).zip(&dataset.spec.fields) {
+        if matches!(declared.ty, FieldType::Text { .. } | FieldType::Texts { .. }) {
+            field.mean_tokens = tokens as f64 / train;
+        }
+    }
+    let sizes = Portion::ALL.map(|p| dataset.size(p));
+    Ok(DataInfo { name: dataset.spec.name.clone(), sizes, fields })
+}
+
+/// How many `I-x` tags follow neither `B-x` nor `I-x`.
+fn loose(value: &FieldValue, lexicon: &Lexicon) -> usize {
+    let FieldValue::Tags(tags) = value else { return 0 };
+    let mut before = String::new();
+    let mut loose = 0;
+    for &tag in tags {
+        let tag = if tag == super::value::MISSING { String::new() } else { lexicon.word(tag).to_string() };
+        if let Some(kind) = tag.strip_prefix("I-") {
+            let goes_on = before.strip_prefix("B-").or_else(|| before.strip_prefix("I-")) == Some(kind);
+            loose += usize::from(!goes_on);
+        }
+        before = tag;
+    }
+    loose
+}

@@ -1,0 +1,107 @@
+//! A checked program and its data to a plan.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::data::{self, Corpus, Lexicon, Schema, Vectors};
+use crate::diagnostics::{Diagnostic, codes};
+use crate::plan::{Plan, lower};
+use crate::sema::model::Model;
+
+/// A plan with the data that it was made for.
+pub struct Compiled {
+    /// The plan.
+    pub plan: Plan,
+    /// The examples.
+    pub corpus: Corpus,
+    /// Labels, vocabularies and sizes.
+    pub schema: Schema,
+    /// Word vectors of each vocabulary that has some.
+    pub vectors: Vec<Option<Vectors>>,
+    /// The words of the data.
+    pub lexicon: Arc<Lexicon>,
+    /// What is to be said about the data.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// The folder that a program's data paths are relative to.
+pub fn base_of(program: &Path, data: Option<&Path>) -> PathBuf {
+    let folder = data.unwrap_or_else(|| program.parent().unwrap_or(Path::new("")));
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf())
+}
+
+/// The one diagnostic of a program that uses what this build does not run.
+pub fn not_run_yet(model: &Model) -> Option<Diagnostic> {
+    let ((first, span), rest) = model.not_run.split_first()?;
+    let mut names: Vec<&str> = model.not_run.iter().map(|n| n.0.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let names = names.iter().map(|n| format!("'{n}'")).collect::<Vec<_>>().join(", ");
+    let message = format!("the program checks, but this build does not run {names} yet");
+    let mut d = Diagnostic::new(codes::NOT_RUN_YET, *span, message).label(format!("'{first}'"));
+    for (name, span) in rest {
+        d = d.also(*span, format!("'{name}'"));
+    }
+    Some(d)
+}
+
+/// Reads the data of a program and lowers it.
+pub fn compile(model: &Model, base: &Path) -> Result<Compiled, Vec<Diagnostic>> {
+    let lexicon = Arc::new(Lexicon::default());
+    let mut corpus = Corpus::load(&model.datasets, base, model.train.seed, &lexicon)?;
+    let (spaces, vocabs) = (lower::space_specs(model), lower::vocab_specs(model));
+    let prepared = data::prepare(&mut corpus, &spaces, &vocabs, base)?;
+    let sizes = lower::Sizes {
+        spaces: prepared.schema.spaces.iter().map(|s| s.labels.clone()).collect(),
+        vocabs: prepared.schema.vocabs.iter().map(|v| v.len()).collect(),
+    };
+    let plan = lower::lower(model, &sizes, base);
+    finish(plan, corpus, prepared, lexicon)
+}
+
+/// Reads the data of a plan that was made before.
+pub fn reload(plan: Plan, base: &Path) -> Result<Compiled, Vec<Diagnostic>> {
+    let lexicon = Arc::new(Lexicon::default());
+    let mut corpus = Corpus::load(&plan.datasets, base, plan.train.seed, &lexicon)?;
+    let prepared = data::prepare(&mut corpus, &plan.spaces, &plan.vocabs, base)?;
+    let spaces: Vec<usize> = prepared.schema.spaces.iter().map(|s| s.len()).collect();
+    let vocabs: Vec<usize> = prepared.schema.vocabs.iter().map(|v| v.len()).collect();
+    if spaces != plan.space_sizes || vocabs != plan.vocab_sizes {
+        let d = Diagnostic::placeless(codes::VERSION, "the data has changed since the plan was made: labels or words differ")
+            .help("compile the program again");
+        return Err(vec![d]);
+    }
+    finish(plan, corpus, prepared, lexicon)
+}
+
+fn finish(plan: Plan, corpus: Corpus, prepared: data::Prepared, lexicon: Arc<Lexicon>) -> Result<Compiled, Vec<Diagnostic>> {
+    let mut warnings = corpus.warnings.clone();
+    warnings.extend(prepared.warnings);
+    for param in &plan.params {
+        if let crate::plan::Init::Vectors { vocab } = param.init
+            && let Some(vectors) = prepared.vectors.get(vocab).and_then(Option::as_ref)
+        {
+            vectors.check(param.shape.last().copied().unwrap_or(0)).map_err(|d| vec![d])?;
+        }
+    }
+    Ok(Compiled { plan, corpus, schema: prepared.schema, vectors: prepared.vectors, lexicon, warnings })
+}
+
+/// Reads a plan from a file.
+pub fn read_plan(path: &Path) -> Result<Plan, Diagnostic> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path)
+        .map_err(|e| Diagnostic::placeless(codes::INPUT, format!("cannot read '{shown}': {e}")))?;
+    let broken = |e: serde_json::Error| {
+        Diagnostic::placeless(codes::INPUT, format!("'{shown}' is no plan: {e}"))
+            .help("a plan is written by `mtlc compile model.mtl -o plan.json`")
+    };
+    let value: serde_json::Value = serde_json::from_str(&text).map_err(broken)?;
+    let version = value.get("version").and_then(serde_json::Value::as_u64);
+    if let Some(version) = version.filter(|v| *v != u64::from(crate::plan::VERSION)) {
+        let message = format!("'{shown}' has plan version {version}, and this build reads {}", crate::plan::VERSION);
+        return Err(Diagnostic::placeless(codes::VERSION, message).help("compile the program again with this mtlc"));
+    }
+    serde_json::from_value(value).map_err(broken)
+}

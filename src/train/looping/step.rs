@@ -1,0 +1,252 @@
+//! One optimiser step: batches, losses, gradients, checks, and the optimiser's pass.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use candle_core::{DType, Tensor};
+
+use super::stage::Stage;
+use super::watch::{name_of, no_gradient, said, span_of, squares, zero_gradient};
+use super::{Run, broken};
+use crate::diagnostics::{Diagnostic, codes};
+use crate::train::events::{NamedLoss, StepDone};
+use crate::train::feed::{Feed, Portion};
+use crate::train::sample::{Draw, Part};
+use crate::train::seed::seed_of;
+use crate::train::trainee::{LossSource, LossTerm, Trainee};
+
+/// What is known of a step while it runs.
+#[derive(Default)]
+struct Progress {
+    losses: BTreeMap<LossSource, NamedLoss>,
+    /// Sources whose gradient was asked for.
+    active: BTreeSet<LossSource>,
+    total: f64,
+    examples: usize,
+    tokens: usize,
+    data: Vec<Arc<str>>,
+    /// What was taken, for messages.
+    taken: Vec<(usize, Vec<u32>)>,
+}
+
+impl<M: Trainee, F: Feed<Batch = M::Batch>> Run<'_, M, F> {
+    /// Makes a step over a group of draws and returns the tokens it took.
+    pub(super) fn step(
+        &mut self,
+        stage: &mut Stage,
+        group: &[Draw],
+        steps_in_epoch: usize,
+    ) -> Result<usize, Diagnostic> {
+        let begun = Instant::now();
+        let mut progress = Progress::default();
+        self.model.grads().clear();
+        let share = 1.0 / group.len() as f64;
+        for draw in group {
+            for (place, part) in draw.iter().enumerate() {
+                self.batch(stage, *part, place == 0, share, &mut progress)?;
+            }
+        }
+        let lr = stage.plan.optimizer.lr() * stage.pace.factor(self.state.position.step, self.state.position.epoch);
+        let grad_norm = self.apply(stage, lr, &progress)?;
+        self.note_step(&progress);
+        let tokens = progress.tokens;
+        self.events.step_done(&StepDone {
+            position: self.state.position,
+            steps_in_epoch,
+            losses: progress.losses.into_values().collect(),
+            total: progress.total,
+            lr,
+            grad_norm: Some(grad_norm),
+            examples: progress.examples,
+            tokens,
+            seconds: begun.elapsed().as_secs_f64(),
+            data: progress.data,
+        });
+        Ok(tokens)
+    }
+
+    /// Adds the gradients of one batch, times `share`.
+    fn batch(
+        &mut self,
+        stage: &mut Stage,
+        part: Part,
+        first: bool,
+        share: f64,
+        progress: &mut Progress,
+    ) -> Result<(), Diagnostic> {
+        let examples = stage.next(self.feed, part.data);
+        let batch = self.feed.fetch(part.data, Portion::Train, &examples)?;
+        let asked = stage.asked(part.data, part.only, first);
+        let path = [stage.index, self.state.position.step, progress.taken.len(), part.data].map(|n| n as u64);
+        let seed = seed_of(self.plan.train.seed, "losses", &path);
+        progress.note_batch(&self.plan.datasets[part.data].name, part.data, &examples);
+        progress.tokens += self.feed.tokens(&batch);
+        let terms = self.model.losses(part.data, &batch, &asked, seed);
+        let terms = terms.map_err(|error| self.failed("a loss", progress, &error))?;
+        let mut by_mask: BTreeMap<Option<&[usize]>, Tensor> = BTreeMap::new();
+        for term in &terms {
+            let factor = self.weigh(stage, term, share, progress)?;
+            if factor == 0.0 {
+                continue;
+            }
+            let weighed = term.value.to_dtype(DType::F32).and_then(|value| value.affine(factor, 0.0));
+            let mask = self.mask_of(term.source);
+            let sum = match by_mask.remove(&mask) {
+                Some(sum) => weighed.and_then(|weighed| sum + weighed),
+                None => weighed,
+            };
+            by_mask.insert(mask, sum.map_err(|error| self.failed("a loss", progress, &error))?);
+        }
+        for (mask, sum) in by_mask {
+            self.backward(mask, &sum).map_err(|error| self.failed("a gradient", progress, &error))?;
+        }
+        Ok(())
+    }
+
+    /// Notes a loss down and gives the factor of its gradient in the step.
+    fn weigh(
+        &self,
+        stage: &mut Stage,
+        term: &LossTerm,
+        share: f64,
+        progress: &mut Progress,
+    ) -> Result<f64, Diagnostic> {
+        let value = term.value.to_dtype(DType::F32).and_then(|value| value.to_scalar::<f32>());
+        let value = f64::from(value.map_err(|error| self.failed("a loss", progress, &error))?);
+        if !value.is_finite() {
+            let message = format!("the loss of {} is {value}", said(self.plan, term.source));
+            return Err(self.not_finite(message, term.source, progress));
+        }
+        let (factor, penalty) = match term.source {
+            LossSource::Task(task) => (stage.balancer.factor(task), stage.balancer.penalty(task)),
+            LossSource::Item(item) => (self.plan.losses[item].weight, 0.0),
+        };
+        if let LossSource::Task(task) = term.source {
+            stage.balancer.observe(task, value, share);
+        }
+        progress.total += share * (factor * value + penalty);
+        if factor != 0.0 {
+            progress.active.insert(term.source);
+        }
+        progress.note_loss(name_of(self.plan, term.source), term, value, factor);
+        Ok(factor * share)
+    }
+
+    /// The parameters that a source may move, where it says so.
+    fn mask_of(&self, source: LossSource) -> Option<&[usize]> {
+        match source {
+            LossSource::Task(task) => self.plan.tasks[task].updates.as_deref(),
+            LossSource::Item(item) => self.plan.losses[item].updates.as_deref(),
+        }
+    }
+
+    /// Adds the gradient of a loss to the parameters that it may move.
+    fn backward(&self, mask: Option<&[usize]>, loss: &Tensor) -> candle_core::Result<()> {
+        let (params, grads) = (self.model.params(), self.model.grads());
+        let may = |param: usize| mask.is_none_or(|mask| mask.contains(&param));
+        grads.mask(|param| params[param].trainable && may(param));
+        let collected = loss.backward().and_then(|store| grads.collect(params, &store));
+        grads.mask(|_| true);
+        collected
+    }
+
+    /// Checks the gradients and lets the optimiser use them; gives their norm.
+    fn apply(&mut self, stage: &mut Stage, lr: f64, progress: &Progress) -> Result<f64, Diagnostic> {
+        let (params, grads) = (self.model.params(), self.model.grads());
+        let counts = |param: usize| params[param].trainable && grads.touched(param);
+        if let Some((source, param)) = stage.watch.untouched(&progress.active, params, counts) {
+            return Err(no_gradient(self.plan, source, param));
+        }
+        let flat = grads.lock();
+        let squares = squares(params, &flat, counts);
+        if let Some(sick) = squares.iter().position(|s| s.is_some_and(|s| !s.is_finite())) {
+            let message = format!("the gradient of `{}` is not finite", params[sick].name);
+            let sources = progress.active.iter().next().copied();
+            return Err(self.not_finite(message, sources.unwrap_or(LossSource::Task(0)), progress));
+        }
+        let norm = squares.iter().flatten().sum::<f64>().sqrt();
+        // As torch.nn.utils.clip_grad_norm_: scaled by max / (norm + 1e-6) where that is below 1.
+        let scale = stage.plan.clip.map_or(1.0, |most| (most / (norm + 1e-6)).min(1.0));
+        for (index, param) in params.iter().enumerate().filter(|(i, _)| squares[*i].is_some()) {
+            let start = param.sink.offset();
+            let grad = &flat[start..start + param.len()];
+            let stepped = stage.optimizer.step(index, param, grad, lr, scale as f32);
+            stepped.map_err(|error| broken("an optimiser step", &error))?;
+        }
+        drop(flat);
+        stage.balancer.step(lr);
+        for param in stage.watch.zeros(&squares) {
+            self.events.warning(&zero_gradient(self.plan, param));
+        }
+        Ok(norm)
+    }
+
+    fn note_step(&mut self, progress: &Progress) {
+        for loss in progress.losses.values() {
+            let sum = self.state.sums.entry(loss.name.to_string()).or_default();
+            sum.add(loss.value, loss.examples.max(1));
+        }
+        self.state.position.step += 1;
+        self.state.position.step_in_epoch += 1;
+        self.state.position.total_step += 1;
+    }
+
+    fn failed(&self, what: &str, progress: &Progress, error: &candle_core::Error) -> Diagnostic {
+        broken(&format!("{what} on {}", self.batches(progress)), error)
+    }
+
+    /// E0906.
+    fn not_finite(&self, message: String, source: LossSource, progress: &Progress) -> Diagnostic {
+        let tasks: Vec<String> = progress.active.iter().map(|s| said(self.plan, *s)).collect();
+        let trained = match tasks.is_empty() {
+            true => String::new(),
+            false => format!(", which trained {}", tasks.join(", ")),
+        };
+        let place = self.state.position;
+        let at = format!(
+            " in step {} of epoch {}, on {}{trained}",
+            place.step_in_epoch + 1,
+            place.epoch + 1,
+            self.batches(progress),
+        );
+        let dir = self.store.path("");
+        Diagnostic::new(codes::NOT_FINITE, span_of(self.plan, source), message + &at).label("declared here").help(
+            format!("lower the learning rate, or set `clip: 1.0`; the last good checkpoint is in `{}`", dir.display()),
+        )
+    }
+
+    /// The batches of a step, for messages.
+    fn batches(&self, progress: &Progress) -> String {
+        let one = |(data, examples): &(usize, Vec<u32>)| {
+            let mut numbers: Vec<String> = examples.iter().take(8).map(u32::to_string).collect();
+            if examples.len() > 8 {
+                numbers.push("…".into());
+            }
+            format!("examples {} of `{}`", numbers.join(", "), self.plan.datasets[*data].name)
+        };
+        progress.taken.iter().map(one).collect::<Vec<_>>().join(" and ")
+    }
+}
+
+impl Progress {
+    fn note_batch(&mut self, name: &str, data: usize, examples: &[u32]) {
+        if !self.data.iter().any(|known| &**known == name) {
+            self.data.push(name.into());
+        }
+        self.examples += examples.len();
+        self.taken.push((data, examples.to_vec()));
+    }
+
+    /// Adds a loss to what the step's earlier batches gave of it, weighted by examples.
+    fn note_loss(&mut self, name: &str, term: &LossTerm, value: f64, factor: f64) {
+        let (source, examples) = (term.source, term.examples);
+        let fresh = || NamedLoss { source, name: name.into(), value: 0.0, factor, examples: 0 };
+        let loss = self.losses.entry(source).or_insert_with(fresh);
+        let (old, new) = (loss.examples.max(1) as f64, examples.max(1) as f64);
+        let old = if loss.examples == 0 { 0.0 } else { old };
+        loss.value = (loss.value * old + value * new) / (old + new);
+        loss.examples += examples.max(1);
+        loss.factor = factor;
+    }
+}

@@ -1,0 +1,128 @@
+//! Are losses and gradients finite, and does every parameter get one?
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rayon::prelude::*;
+
+use crate::backend::Param;
+use crate::diagnostics::{Diagnostic, codes};
+use crate::plan::Plan;
+use crate::train::reach::params_of;
+use crate::train::trainee::LossSource;
+
+/// Steps in a row with a gradient of zero before a parameter is worth a warning.
+pub(super) const ZERO_STEPS: usize = 100;
+
+/// Numbers of one piece of a norm. Pieces are summed in order, so that the norm does not depend
+/// on the number of threads.
+const CHUNK: usize = 1 << 14;
+
+/// What is known about the gradients of a stage.
+pub(super) struct Watch {
+    reach: BTreeMap<LossSource, BTreeSet<usize>>,
+    seen: BTreeSet<LossSource>,
+    zeros: Vec<usize>,
+}
+
+impl Watch {
+    /// Nothing seen yet.
+    pub(super) fn new(plan: &Plan, params: usize) -> Self {
+        let tasks = (0..plan.tasks.len()).map(LossSource::Task);
+        let sources = tasks.chain((0..plan.losses.len()).map(LossSource::Item));
+        let reach = sources.map(|source| (source, params_of(plan, source))).collect();
+        Self { reach, seen: BTreeSet::new(), zeros: vec![0; params] }
+    }
+
+    /// Where a source is active for the first time, every trainable parameter that it reaches
+    /// must have got a gradient: gives the source and the parameter that did not.
+    pub(super) fn untouched(
+        &mut self,
+        active: &BTreeSet<LossSource>,
+        params: &[Param],
+        touched: impl Fn(usize) -> bool,
+    ) -> Option<(LossSource, usize)> {
+        for source in active {
+            if !self.seen.insert(*source) {
+                continue;
+            }
+            let reached = self.reach.get(source).into_iter().flatten();
+            let missing = reached.copied().find(|p| params[*p].trainable && !touched(*p));
+            if let Some(param) = missing {
+                return Some((*source, param));
+            }
+        }
+        None
+    }
+
+    /// Counts steps in which a touched parameter's gradient was zero; gives those that have
+    /// just had too many in a row. `squares` holds `None` for parameters not touched.
+    pub(super) fn zeros(&mut self, squares: &[Option<f64>]) -> Vec<usize> {
+        let mut idle = Vec::new();
+        for (param, square) in squares.iter().enumerate() {
+            let Some(square) = square else { continue };
+            self.zeros[param] = if *square == 0.0 { self.zeros[param] + 1 } else { 0 };
+            if self.zeros[param] == ZERO_STEPS {
+                idle.push(param);
+            }
+        }
+        idle
+    }
+}
+
+/// Σ g² of each parameter that `counts`.
+pub(super) fn squares(params: &[Param], flat: &[f32], counts: impl Fn(usize) -> bool) -> Vec<Option<f64>> {
+    let of = |(index, param): (usize, &Param)| {
+        let start = param.sink.offset();
+        counts(index).then(|| square(&flat[start..start + param.len()]))
+    };
+    params.iter().enumerate().map(of).collect()
+}
+
+fn square(grad: &[f32]) -> f64 {
+    let sum = |piece: &[f32]| piece.iter().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>();
+    if grad.len() <= CHUNK {
+        return sum(grad);
+    }
+    grad.par_chunks(CHUNK).map(sum).collect::<Vec<f64>>().into_iter().sum()
+}
+
+/// E0603.
+pub(super) fn no_gradient(plan: &Plan, source: LossSource, param: usize) -> Diagnostic {
+    let param = &plan.params[param];
+    let message = format!("no gradient of {} reaches `{}`", said(plan, source), param.name);
+    Diagnostic::new(codes::NO_GRADIENT, param.span, message)
+        .label("made here, and trained by it as the program says")
+        .also(span_of(plan, source), "its loss")
+        .help("leave out what cuts the gradient, or list it under `freeze`")
+}
+
+/// W0901.
+pub(super) fn zero_gradient(plan: &Plan, param: usize) -> Diagnostic {
+    let param = &plan.params[param];
+    let message = format!("the gradient of `{}` has been zero for {ZERO_STEPS} steps in a row", param.name);
+    Diagnostic::new(codes::ZERO_GRADIENT, param.span, message).label("these parameters stand still")
+}
+
+/// `task intent` or `loss apart`, for messages.
+pub(super) fn said(plan: &Plan, source: LossSource) -> String {
+    match source {
+        LossSource::Task(task) => format!("task `{}`", plan.tasks[task].name),
+        LossSource::Item(item) => format!("loss `{}`", plan.losses[item].name),
+    }
+}
+
+/// Its bare name.
+pub(super) fn name_of(plan: &Plan, source: LossSource) -> &str {
+    match source {
+        LossSource::Task(task) => &plan.tasks[task].name,
+        LossSource::Item(item) => &plan.losses[item].name,
+    }
+}
+
+/// Where it is declared.
+pub(super) fn span_of(plan: &Plan, source: LossSource) -> crate::source::Span {
+    match source {
+        LossSource::Task(task) => plan.tasks[task].span,
+        LossSource::Item(item) => plan.losses[item].span,
+    }
+}

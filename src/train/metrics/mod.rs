@@ -1,0 +1,127 @@
+//! What a task's predictions are judged by: a file for each measure and one table, [`TABLE`].
+//!
+//! A measure sees all judged examples of a split at once. Where it is undefined (no example,
+//! no positive, constant numbers) it is 0, as in scikit-learn. A gold label that train never
+//! had ([`UNSEEN`]) is no label that a model could give, so it counts as wrong.
+
+mod accuracy;
+pub mod confusion;
+mod correlation;
+mod f1;
+pub mod figure;
+mod jaccard;
+mod mse;
+pub mod span_f1;
+#[cfg(test)]
+mod tests;
+
+use super::trainee::{Answer, Judged};
+use crate::backend::NO_LABEL;
+
+/// The gold label of a place whose label train never had.
+pub const UNSEEN: u32 = NO_LABEL - 1;
+
+/// What a measure may need to know of the task.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Context<'a> {
+    /// Labels of the task's space by index; empty where it has none.
+    pub labels: &'a [String],
+    /// Size of the space.
+    pub classes: usize,
+}
+
+/// A measure.
+pub trait Metric: Sync {
+    /// Its name in programs.
+    fn name(&self) -> &'static str;
+
+    /// Kinds of tasks that it measures.
+    fn kinds(&self) -> &'static [&'static str];
+
+    /// Whether more is better.
+    fn higher_is_better(&self) -> bool {
+        true
+    }
+
+    /// Whether it lies between 0 and 1, so that means over tasks make sense.
+    fn is_share(&self) -> bool {
+        true
+    }
+
+    /// Its value; examples without gold are passed over.
+    fn value(&self, items: &[Judged], context: &Context) -> f64;
+}
+
+/// The table of measures.
+pub static TABLE: &[&dyn Metric] = &[
+    &accuracy::Accuracy,
+    &f1::MacroF1,
+    &f1::MicroF1,
+    &jaccard::Jaccard,
+    &correlation::Pearson,
+    &correlation::Spearman,
+    &mse::Mse,
+    &span_f1::SpanF1,
+];
+
+/// The measure of that name.
+pub fn metric(name: &str) -> Option<&'static dyn Metric> {
+    TABLE.iter().copied().find(|metric| metric.name() == name)
+}
+
+/// Predictions beside gold, of the examples that have it.
+fn judged(items: &[Judged]) -> impl Iterator<Item = (&Answer, &Answer)> {
+    items.iter().filter_map(|item| Some((&item.predicted, item.gold.as_ref()?)))
+}
+
+/// Predicted and gold label of every example or place that has gold.
+fn labels(items: &[Judged]) -> Vec<(u32, u32)> {
+    let mut all = Vec::new();
+    for pair in judged(items) {
+        match pair {
+            (Answer::Class(predicted), Answer::Class(gold)) => all.push((*predicted, *gold)),
+            (Answer::Tags(predicted), Answer::Tags(gold)) => {
+                all.extend(predicted.iter().copied().zip(gold.iter().copied()));
+            }
+            _ => {}
+        }
+    }
+    all.retain(|(_, gold)| *gold != NO_LABEL);
+    all
+}
+
+/// Predicted and gold label sets.
+fn sets(items: &[Judged]) -> Vec<(&[u32], &[u32])> {
+    let sets = judged(items).filter_map(|pair| match pair {
+        (Answer::Labels(predicted), Answer::Labels(gold)) => Some((&predicted[..], &gold[..])),
+        _ => None,
+    });
+    sets.collect()
+}
+
+/// Predicted and gold numbers.
+fn numbers(items: &[Judged]) -> (Vec<f64>, Vec<f64>) {
+    let pairs = judged(items).filter_map(|pair| match pair {
+        (Answer::Number(predicted), Answer::Number(gold)) => Some((f64::from(*predicted), f64::from(*gold))),
+        _ => None,
+    });
+    pairs.unzip()
+}
+
+/// a/b, and 0 where b is 0.
+fn ratio(a: f64, b: f64) -> f64 {
+    if b == 0.0 { 0.0 } else { a / b }
+}
+
+/// Whether a prediction is right everywhere; `None` without gold.
+pub fn is_correct(item: &Judged) -> Option<bool> {
+    let right = match (&item.predicted, item.gold.as_ref()?) {
+        (Answer::Tags(predicted), Answer::Tags(gold)) => {
+            let places = predicted.iter().zip(gold).filter(|(_, gold)| **gold != NO_LABEL);
+            predicted.len() == gold.len() && places.into_iter().all(|(p, g)| p == g)
+        }
+        (Answer::Class(_), Answer::Class(NO_LABEL)) => return None,
+        (predicted, gold) => predicted == gold,
+    };
+    Some(right)
+}

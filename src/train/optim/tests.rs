@@ -1,0 +1,129 @@
+//! Constants come from the papers' formulas, evaluated in double precision by a separate
+//! program over eight steps.
+
+use candle_core::{Device, Tensor};
+
+use super::*;
+use crate::backend::{Grads, param::flat_params};
+
+const GRADS: [[f32; 2]; 8] =
+    [[0.3, -0.2], [-0.1, 0.4], [0.25, 0.05], [0.6, -0.7], [0.02, 0.03], [-0.4, 0.1], [0.15, -0.35], [0.05, 0.2]];
+
+fn params(values: &[f32]) -> (Vec<Param>, std::sync::Arc<Grads>) {
+    let tensor = Tensor::from_slice(values, values.len(), &Device::Cpu).unwrap();
+    flat_params(vec![("p".to_owned(), tensor)]).unwrap()
+}
+
+fn values(param: &Param) -> Vec<f32> {
+    param.var.as_detached_tensor().to_vec1().unwrap()
+}
+
+fn run(plan: &OptimizerPlan, through_tensors: bool, scale: f32) -> Vec<f32> {
+    let (params, _) = params(&[0.5, -1.25]);
+    let mut optimizer = Optimizer::new(plan, &params);
+    optimizer.through_tensors = through_tensors;
+    for grad in GRADS {
+        let grad = grad.map(|g| g / scale);
+        optimizer.step(0, &params[0], &grad, plan.lr(), scale).unwrap();
+    }
+    values(&params[0])
+}
+
+fn check(plan: OptimizerPlan, expected: [f64; 2]) {
+    for (tensors, scale) in [(false, 1.0), (false, 0.5), (true, 1.0), (true, 0.25)] {
+        for (got, want) in run(&plan, tensors, scale).iter().zip(expected) {
+            assert!((f64::from(*got) - want).abs() < 2e-6, "{plan:?} {tensors}: {got} {want}");
+        }
+    }
+}
+
+fn adam(weight_decay: f64) -> OptimizerPlan {
+    OptimizerPlan::Adam { lr: 0.01, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay }
+}
+
+#[test]
+fn sgd_follows_the_formula() {
+    let sgd = |momentum, nesterov, weight_decay| OptimizerPlan::Sgd { lr: 0.1, momentum, nesterov, weight_decay };
+    check(sgd(0.0, false, 0.1), [0.3788280784232604, -1.1080238936023001]);
+    check(sgd(0.9, false, 0.01), [0.0752498939719554, -1.0372721190026404]);
+    check(sgd(0.9, true, 0.01), [0.029292287887284454, -1.0023831690019622]);
+}
+
+#[test]
+fn adam_follows_the_formula() {
+    check(adam(0.01), [0.4557548893161045, -1.2322265947501427]);
+}
+
+#[test]
+fn adamw_follows_the_formula() {
+    let plan = OptimizerPlan::Adamw { lr: 0.01, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.1 };
+    check(plan, [0.4527940229119523, -1.2247237054046543]);
+}
+
+#[test]
+fn adagrad_follows_the_formula() {
+    let plan = OptimizerPlan::Adagrad { lr: 0.05, eps: 1e-10, weight_decay: 0.01 };
+    check(plan, [0.40225387867065693, -1.2022438392523873]);
+}
+
+#[test]
+fn radam_follows_the_formula() {
+    let plan = OptimizerPlan::Radam { lr: 0.01, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.01 };
+    check(plan, [0.48911046062337427, -1.2468380642103263]);
+}
+
+#[test]
+fn a_large_parameter_in_pieces_equals_small_ones() {
+    let start: Vec<f32> = (0..40_000).map(|i| (i as f32 * 0.37).sin()).collect();
+    let grad: Vec<f32> = (0..40_000).map(|i| (i as f32 * 0.11).cos()).collect();
+    let (large, _) = params(&start);
+    let mut optimizer = Optimizer::new(&adam(0.01), &large);
+    for _ in 0..3 {
+        optimizer.step(0, &large[0], &grad, 0.01, 1.0).unwrap();
+    }
+    for at in [0usize, 16_383, 16_384, 39_999] {
+        let (small, _) = params(&start[at..=at]);
+        let mut optimizer = Optimizer::new(&adam(0.01), &small);
+        for _ in 0..3 {
+            optimizer.step(0, &small[0], &grad[at..=at], 0.01, 1.0).unwrap();
+        }
+        assert_eq!(values(&large[0])[at], values(&small[0])[0]);
+    }
+}
+
+#[test]
+fn factors_and_steps_belong_to_each_parameter() {
+    let tensors = ["a", "b"].map(|n| (n.to_owned(), Tensor::ones(1, DType::F32, &Device::Cpu).unwrap()));
+    let (params, _) = flat_params(tensors.into()).unwrap();
+    let mut optimizer = Optimizer::new(&adam(0.0), &params);
+    optimizer.set_factor(1, 0.1);
+    optimizer.step(0, &params[0], &[1.0], 0.01, 1.0).unwrap();
+    optimizer.step(0, &params[0], &[1.0], 0.01, 1.0).unwrap();
+    optimizer.step(1, &params[1], &[1.0], 0.01, 1.0).unwrap();
+    assert_eq!(optimizer.steps(), [2, 1]);
+    // Adam's first steps have length lr, whatever the gradient.
+    assert!((values(&params[0])[0] - 0.98).abs() < 1e-6);
+    assert!((values(&params[1])[0] - 0.999).abs() < 1e-6);
+}
+
+#[test]
+fn state_comes_back() {
+    for through_tensors in [false, true] {
+        let (one, _) = params(&[0.5, -1.25]);
+        let mut first = Optimizer::new(&adam(0.01), &one);
+        first.through_tensors = through_tensors;
+        first.step(0, &one[0], &[0.3, -0.2], 0.01, 1.0).unwrap();
+        let saved = first.save("optimizer").unwrap();
+        assert_eq!(saved[0].name, "optimizer/m/p");
+        let (two, _) = params(&values(&one[0]));
+        let mut second = Optimizer::new(&adam(0.01), &two);
+        second.through_tensors = through_tensors;
+        let find = |name: &str| saved.iter().find(|s| s.name == name).map(|s| s.data.clone());
+        second.load("optimizer", first.steps(), |_| Device::Cpu, find).unwrap();
+        for (optimizer, param) in [(&mut first, &one[0]), (&mut second, &two[0])] {
+            optimizer.step(0, param, &[-0.1, 0.4], 0.01, 1.0).unwrap();
+        }
+        assert_eq!(values(&one[0]), values(&two[0]));
+        assert!(second.load("optimizer", &[3], |_| Device::Cpu, |_| None).is_err());
+    }
+}

@@ -1,7 +1,7 @@
 //! A program, checked: files are brought together, every item is evaluated, lints are run.
 
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
 use super::call::{Scope, TaskId, Val};
@@ -45,6 +45,27 @@ pub fn read(entry: &Path, loader: &dyn Loader, sources: &mut SourceMap) -> Progr
     Program { name, files: reader.files, diagnostics: reader.diagnostics }
 }
 
+/// Whether two paths name one file, one of them perhaps from the working directory on.
+fn same_file(a: &Path, b: &Path) -> bool {
+    let whole = |p: &Path| std::path::absolute(p).map(|p| plain(&p));
+    a == b || matches!((whole(a), whole(b)), (Ok(a), Ok(b)) if a == b)
+}
+
+/// The path without `.` and `..`, so that each file has one name.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(plain.components().next_back(), Some(Component::Normal(_))) => {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    plain
+}
+
 struct Reader<'r> {
     loader: &'r dyn Loader,
     sources: &'r mut SourceMap,
@@ -56,10 +77,11 @@ struct Reader<'r> {
 
 impl Reader<'_> {
     fn file(&mut self, path: &Path, used_at: Option<Span>) {
-        if let Some(start) = self.open.iter().position(|(p, _)| p == path) {
+        let path = &plain(path);
+        if let Some(start) = self.open.iter().position(|(p, _)| same_file(p, path)) {
             return self.cycle(start, used_at);
         }
-        if self.done.contains(path) {
+        if self.done.iter().any(|p| same_file(p, path)) {
             return;
         }
         let text = match self.loader.load(path) {
@@ -123,6 +145,7 @@ pub fn check(program: Program, sources: &SourceMap, overrides: HashMap<String, C
         stack: Vec::new(),
         applied: HashMap::new(),
         visited: HashSet::new(),
+        params_made: false,
         overrides,
         diagnostics,
     };
@@ -140,12 +163,23 @@ pub fn check(program: Program, sources: &SourceMap, overrides: HashMap<String, C
         model = Some(m);
     }
     let mut diagnostics = std::mem::take(&mut c.diagnostics);
+    once_for_all_members(&mut diagnostics);
     lints::allow(&mut diagnostics, &files, sources);
     crate::diagnostics::sort(&mut diagnostics);
     if diagnostics.iter().any(Diagnostic::is_error) {
         model = None;
     }
     Analysis { model, diagnostics }
+}
+
+/// Keeps one of the diagnostics that a family, or a layer applied in several places, gives at one
+/// place: they differ only in the member or data set that they show.
+fn once_for_all_members(diagnostics: &mut Vec<Diagnostic>) {
+    let mut seen = HashSet::new();
+    diagnostics.retain(|d| {
+        let shows_types = ["E04", "E05", "E06"].iter().any(|phase| d.code.0.starts_with(phase));
+        !shows_types || d.span.is_none() || seen.insert((d.code, d.span))
+    });
 }
 
 /// Declares the names of all files; lists of loops may name consts of any file.
@@ -173,11 +207,13 @@ fn collect<'a>(c: &mut Checker<'a>, files: &'a [Parse]) {
         lists.get(&e.span).cloned().unwrap_or_else(|| Ok(Const::List(Vec::new())))
     };
     let mut found = Vec::new();
-    let mut collector = Collector { symbols: Symbols::default(), consts: &consts, diagnostics: &mut found };
+    let tolerated = HashSet::new();
+    let mut collector = Collector { symbols: Symbols::default(), consts: &consts, diagnostics: &mut found, tolerated };
     for file in files {
         collector.items(&file.ast.items, &Rc::default());
     }
     c.symbols = collector.symbols;
+    c.tolerated.extend(collector.tolerated);
     c.diagnostics.append(&mut found);
 }
 
@@ -304,8 +340,9 @@ fn loss<'a>(c: &mut Checker<'a>, symbol: &Symbol<'a>, member: usize) {
 /// The model of a program without mistakes.
 fn finish(c: &mut Checker<'_>, name: String, metrics: Vec<MetricPlan>, train: crate::plan::TrainPlan) -> Model {
     let mut tasks = Vec::new();
-    for i in 0..c.tasks.len() {
-        if let Some(task) = model_task(c, i) {
+    let reads = lints::reads(c);
+    for (i, reads) in reads.into_iter().enumerate() {
+        if let Some(task) = model_task(c, i, reads) {
             tasks.push(task);
         }
     }
@@ -330,7 +367,7 @@ fn finish(c: &mut Checker<'_>, name: String, metrics: Vec<MetricPlan>, train: cr
     }
 }
 
-fn model_task(c: &mut Checker<'_>, i: usize) -> Option<ModelTask> {
+fn model_task(c: &mut Checker<'_>, i: usize, reads: Vec<TaskId>) -> Option<ModelTask> {
     let t = c.tasks[i].clone();
     let built = t.built.clone()?;
     let updates = t.settings.any("updates").and_then(|e| c.paths(e, &t.scope).ok());
@@ -341,7 +378,7 @@ fn model_task(c: &mut Checker<'_>, i: usize) -> Option<ModelTask> {
     };
     metrics.sort_by_key(|m| *m != chosen);
     Some(ModelTask {
-        reads: lints::reads(c, TaskId(i), &built),
+        reads,
         vote: t.settings.bool("vote"),
         head: t.head.form.to_string(),
         main_is_auto: chosen == "auto",

@@ -102,7 +102,14 @@ impl<'a> Checker<'a> {
             return Val::Error;
         }
         let mut known: Vec<String> = s.locals.iter().map(|(n, _)| n.to_string()).collect();
-        known.extend(self.symbols.by_name.keys().map(|n| n.to_string()));
+        let fits = |x: &&super::symbols::Symbol<'a>| match x.kind {
+            SymbolKind::Metric | SymbolKind::Loss => false,
+            SymbolKind::Data | SymbolKind::Let => s.closed.is_none(),
+            _ => true,
+        };
+        // What is being read cannot be what it reads.
+        let open = |n: &str| self.stack.iter().any(|(k, _)| k.name == n);
+        known.extend(self.symbols.by_name.values().filter(fits).filter(|x| !open(x.name)).map(|x| x.name.to_string()));
         known.extend(ops::names().map(str::to_string));
         let near = suggest::nearest(&name.text, known.iter().map(String::as_str));
         let mut d = Diagnostic::new(codes::UNKNOWN_NAME, name.span, format!("nothing is named '{}'", name.text));

@@ -136,4 +136,5 @@ fn one_changed_token_gives_few_words_at_its_place() {
     assert!(broken * 10 >= tried * 7, "{broken} of {tried} noticed");
     assert!(share >= 0.9, "{share}");
     assert!(mean <= 2.5, "{mean}");
+    assert!(floods.len() * 100 <= broken, "{} of {broken} give more than 5", floods.len());
 }

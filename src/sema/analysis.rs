@@ -15,7 +15,7 @@ use crate::diagnostics::{Diagnostic, codes};
 use crate::ops;
 use crate::plan::MetricPlan;
 use crate::source::{FileId, Loader, SourceMap, Span};
-use crate::syntax::{self, Parse, ast::ItemKind};
+use crate::syntax::{self, Parse, ast::{ExprKind, ItemKind}};
 
 /// What checking a program gives.
 #[derive(Debug)]
@@ -107,7 +107,10 @@ impl Reader<'_> {
     }
 
     fn unreadable(&mut self, path: &Path, e: &std::io::Error, used_at: Option<Span>) {
-        let message = format!("cannot read '{}': {e}", path.display());
+        let message = match e.kind() {
+            std::io::ErrorKind::NotFound => format!("there is no file '{}'", path.display()),
+            _ => format!("cannot read '{}': {e}", path.display()),
+        };
         self.diagnostics.push(match used_at {
             Some(span) => Diagnostic::new(codes::BAD_USE, span, message)
                 .help("paths are relative to the file that says `use`"),
@@ -226,6 +229,12 @@ fn loops<'a>(
         if let ItemKind::For(f) = &item.kind {
             let before = c.diagnostics.len();
             let value = c.constant(&f.list, &Scope::default());
+            let value = match (value, &f.list.kind) {
+                (Ok(Const::Word(word)), ExprKind::Name(name)) if !c.symbols.by_name.contains_key(word.as_str()) => {
+                    Err(c.unknown_const(name, &Scope::default()))
+                }
+                (value, _) => value,
+            };
             let value = match value {
                 Ok(value) => Ok(value),
                 Err(_) => match c.diagnostics.drain(before..).next() {

@@ -280,6 +280,12 @@ impl<'a> Checker<'a> {
             Kind::Width if matches!(e.kind, ExprKind::Size(_)) => self.size(e, s).map(ArgVal::Width),
             _ => {
                 let value = self.constant(e, s)?;
+                if let (Const::Word(word), ExprKind::Name(name)) = (&value, &e.kind)
+                    && *word == name.text
+                    && !self.symbols.by_name.contains_key(word.as_str())
+                {
+                    return Err(self.unknown_const(name, s));
+                }
                 let fits = fit(arg.kind, &value);
                 fits.ok_or(()).map_err(|()| {
                     let message = format!("'{}' of '{owner}' is {}, not {}", arg.name, arg.kind.words(), shown(&value));
@@ -289,9 +295,24 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// Reports a name that stands for a number, string or bool and is none.
+    pub(super) fn unknown_const(&mut self, name: &Ident, s: &Scope<'a>) -> Reported {
+        if self.tolerated.contains(&name.text) {
+            return Reported;
+        }
+        let consts = self.symbols.by_name.values().filter(|x| x.kind == SymbolKind::Const).map(|x| x.name);
+        let near = suggest::nearest(&name.text, consts.chain(s.locals.iter().map(|(n, _)| *n)));
+        let d = Diagnostic::new(codes::UNKNOWN_NAME, name.span, format!("no const is named '{}'", name.text));
+        let d = match near {
+            Some(near) => d.fix(name.span, near, format!("did you mean '{near}'?")),
+            None => d,
+        };
+        self.error_in(s, d)
+    }
+
     fn word(&mut self, name: &str, words: &'static [&'static str], e: &'a Expr, s: &Scope<'a>) -> Checked<ArgVal<'a>> {
         let said = match &e.kind {
-            ExprKind::Name(n) => n.text.clone(),
+            ExprKind::Name(n) if words.contains(&n.text.as_str()) => n.text.clone(),
             _ => self.constant(e, s)?.word(),
         };
         if let Some(word) = words.iter().find(|w| **w == said) {

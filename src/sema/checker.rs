@@ -212,7 +212,7 @@ impl<'a> Checker<'a> {
         let message = format!("'{}' runs along tokens, and its input has no token axis", call.name());
         let d = Diagnostic::new(codes::AXIS_MISMATCH, call.span, message)
             .also(call.inputs.get(i).map_or(call.span, |x| x.1), format!("this is {shown}"))
-            .help("leave the pooling before it out, or leave it out itself");
+            .help("leave out the pooling before it, or this layer");
         Err(self.error_in(&call.scope, d))
     }
 

@@ -35,6 +35,9 @@ impl<'a> Checker<'a> {
             return Ok(());
         }
         let message = format!("'{inside}' reads {} '{}', so it could run on that data set alone", symbol.kind.noun(), symbol.name);
+        if self.diagnostics.iter().any(|d| d.code == codes::MISPLACED && d.message == message) {
+            return Err(Reported);
+        }
         let d = Diagnostic::new(codes::MISPLACED, span, message)
             .also(symbol.span, format!("'{}' is declared here", symbol.name))
             .help("make it a parameter, as in `layer reader(x, y) = …`, and pass the value where the layer is used");

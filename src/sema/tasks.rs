@@ -11,7 +11,7 @@ use crate::diagnostics::{Diagnostic, codes};
 use crate::ops::{self, HeadRequest};
 use crate::plan::{Attr, Attrs, Init};
 use crate::source::Span;
-use crate::syntax::ast::{Arg, Expr, ExprKind, Ident, ItemKind, Task};
+use crate::syntax::ast::{self, Arg, Expr, ExprKind, Ident, ItemKind, Task};
 
 /// Outputs of a task, for messages and suggestions.
 pub const OUTPUTS: &[&str] =
@@ -81,7 +81,23 @@ impl<'a> Checker<'a> {
     ) -> (Bound<'a>, Bound<'a>) {
         let common = &ops::tasks::COMMON;
         let mut bound = (Bound::none(own), Bound::none(common));
+        let of_training = |x: &&ast::Setting| {
+            let name = x.name.text.as_str();
+            own.arg(name).is_none() && common.arg(name).is_none() && ops::training::TRAIN.arg(name).is_some()
+        };
+        let strangers: Vec<&str> = task.settings.iter().filter(of_training).map(|x| x.name.text.as_str()).collect();
         for setting in &task.settings {
+            if let [first, .., last] = strangers.as_slice()
+                && of_training(&setting)
+            {
+                // Several settings of training in a task: the word `train` is what is missing.
+                if setting.name.text == *first {
+                    let message = format!("a `{}` task has no setting '{first}'", own.name);
+                    let d = Diagnostic::new(codes::UNKNOWN_SETTING, setting.name.span, message);
+                    self.error_in(s, d.help(format!("the settings from '{first}' to '{last}' belong in a `train` block")));
+                }
+                continue;
+            }
             let one = std::slice::from_ref(setting);
             let name = setting.name.text.as_str();
             let target = if own.arg(name).is_some() {

@@ -56,9 +56,13 @@ impl<'a> Checker<'a> {
                 self.error_in(s, d);
             }
         }
-        if made_of(data, &field.name.text, s).contains(&field.name.text) {
-            let d = Diagnostic::new(codes::CYCLE, e.span, format!("'{}' is made from itself", field.name.text));
-            self.error_in(s, d);
+        let parts = made_of(data, &field.name.text, s);
+        if parts.contains(&field.name.text) {
+            let first = data.fields.iter().find(|f| parts.contains(&f.name.text) && made_of(data, &f.name.text, s).contains(&field.name.text));
+            if first.is_some_and(|f| f.name.text == field.name.text) {
+                let d = Diagnostic::new(codes::CYCLE, e.span, format!("'{}' is made from itself", field.name.text));
+                self.error_in(s, d);
+            }
             return None;
         }
         Some(text)

@@ -65,8 +65,10 @@ impl<'a> Checker<'a> {
     fn path(&mut self, e: &'a Expr, s: &Scope<'a>) -> Checked<Vec<ParamId>> {
         let prefixes = self.path_prefixes(e, s)?;
         let params = self.graph.params.iter().enumerate();
-        let found: Vec<ParamId> =
-            params.filter(|(_, p)| prefixes.iter().any(|x| below(&p.name, x).is_some())).map(|(i, _)| ParamId(i)).collect();
+        let found: Vec<ParamId> = params
+            .filter(|(_, p)| prefixes.iter().any(|x| below(&p.name, x).is_some()))
+            .map(|(i, _)| ParamId(i))
+            .collect();
         if found.is_empty() && !self.is_partial() {
             let message = format!("'{}' has no parameters of its own", self.sources.text(e.span));
             let d = Diagnostic::new(codes::PATH, e.span, message);

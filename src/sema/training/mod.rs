@@ -8,12 +8,12 @@ use indexmap::IndexMap;
 use super::call::{Bound, Scope};
 use super::checker::Checker;
 use super::suggest;
-use super::symbols::unroll;
+use super::symbols::{Symbol, unroll};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::ops::{list_words, training as sigs};
 use crate::plan::{MetricPlan, StagePlan, TrainPlan};
 use crate::source::Span;
-use crate::syntax::ast::{Decl, Expr, ExprKind, Stage, StageEntry};
+use crate::syntax::ast::{Decl, Expr, ExprKind, ItemKind, Stage, StageEntry};
 
 /// Stages by name, with their places, in order.
 type Stages = IndexMap<String, Span>;
@@ -171,11 +171,18 @@ impl<'a> Checker<'a> {
 
     /// Checks the `updates` of tasks and losses; the lists themselves are read when the model is made.
     fn check_updates(&mut self) {
-        let tasks = self.tasks.iter().map(|t| (t.settings.any("updates"), t.scope.clone()));
-        let losses = self.losses.iter().map(|l| (l.settings.any("updates"), l.scope.clone()));
-        for (updates, scope) in tasks.chain(losses).collect::<Vec<_>>() {
-            if let Some(e) = updates {
-                let _ = self.paths(e, &scope);
+        let symbols: Vec<Symbol<'a>> = self.symbols.by_name.values().cloned().collect();
+        for symbol in symbols {
+            let settings = match &symbol.item.kind {
+                ItemKind::Task(task) => &task.settings,
+                ItemKind::Loss(loss) => &loss.settings,
+                _ => continue,
+            };
+            for updates in settings.iter().filter(|s| s.name.text == "updates") {
+                for member in symbol.distinct() {
+                    let scope = self.item_scope(&symbol, member, symbol.name);
+                    let _ = self.paths(&updates.value, &scope);
+                }
             }
         }
     }

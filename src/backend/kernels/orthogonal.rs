@@ -7,14 +7,19 @@ use super::buffer::{floats, is_fused, operand, result, tensor};
 use super::views::{Into, Target, View, product};
 use crate::backend::rows::Offsets;
 
-/// `‖Aᵀ B‖²_F` of the rows of each segment, `[S, 1]`, for `a [N, p]` and `b [N, q]` with rows
-/// scaled to length 1 (Bousmalis et al. 2016, whose implementation Liu et al. 2017 follow).
+/// `‖Aᵀ B‖²_F / (p q)` of the rows of each segment, `[S, 1]`, for `a [N, p]` and `b [N, q]` with
+/// rows scaled to length 1: the mean of the squared entries, as in the published implementation
+/// of Bousmalis et al. 2016, which Liu et al. 2017 follow. The paper's formula is the plain sum;
+/// over the widths of real layers that outweighs every task.
 pub fn orthogonal(a: &Tensor, b: &Tensor, offsets: &Offsets) -> Result<Tensor> {
+    let entries = (a.dim(1)? * b.dim(1)?).max(1) as f64;
     let (a, b) = (unit_rows(a)?, unit_rows(b)?);
-    if !is_fused(&a) {
-        return plain(&a, &b, offsets);
-    }
-    a.contiguous()?.apply_op2(&b.contiguous()?, Products { offsets: offsets.clone() })
+    let sums = if is_fused(&a) {
+        a.contiguous()?.apply_op2(&b.contiguous()?, Products { offsets: offsets.clone() })?
+    } else {
+        plain(&a, &b, offsets)?
+    };
+    sums / entries
 }
 
 fn unit_rows(x: &Tensor) -> Result<Tensor> {

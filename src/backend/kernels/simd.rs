@@ -176,6 +176,14 @@ simd! {
 }
 
 simd! {
+    /// `log Σ exp(x)`, with its numbers kept in range.
+    pub fn log_sum_exp(x: &[f32]) -> f32 {
+        let top = lanes(x, x, f32::MIN, |top, x, _| if x > top { x } else { top }, f32::max);
+        lanes(x, x, 0.0, |sum, x, _| sum + exp_one(x - top), |a, b| a + b).ln() + top
+    }
+}
+
+simd! {
     /// `grad = p * (grad - sum(p * grad))`: the gradient before a softmax with results `p`.
     pub fn softmax_gradient(p: &[f32], grad: &mut [f32]) {
         let level = lanes(p, grad, 0.0, |sum, p, g| sum + p * g, |a, b| a + b);

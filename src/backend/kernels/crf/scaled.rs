@@ -227,3 +227,28 @@ simd! {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn marked(scale: f32) -> (Vec<bool>, Vec<bool>) {
+        let x: Vec<f32> = (0..21).map(|i| ((i * 5 + i * i) % 7) as f32 * scale).collect();
+        let [transitions, edge] = [9, 3].map(|n| (0..n).map(|i| (i * 3 % 5) as f32 * scale).collect::<Vec<_>>());
+        let tables = Tables::new(Scores { transitions: &transitions, start: &edge, end: &edge });
+        let steps = Steps::new(&[0, 4, 4, 7], false);
+        let sums = forward(&x, &tables, &steps);
+        let apart = backward(&tables, &sums, &steps, &[1.0; 3]).apart;
+        (sums.apart, apart)
+    }
+
+    #[test]
+    fn only_what_f32_cannot_hold_is_apart() {
+        for scale in [0.0, 1.0, 5.0] {
+            assert_eq!(marked(scale), (vec![false; 3], vec![false; 3]));
+        }
+        for scale in [1e3, f32::NAN] {
+            assert_eq!(marked(scale).1, [true, true, false]);
+        }
+    }
+}

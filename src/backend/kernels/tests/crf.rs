@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use candle_core::{Device, Tensor, Var};
+use candle_core::{Device, Result, Tensor, Var};
 
 use super::{assert_close, check, compare, random, wide};
 use crate::backend::kernels::crf::{Constraint, best_paths, crf_nll, crf_nll_plain, marginals, viterbi};
@@ -12,6 +12,8 @@ use crate::backend::rows::{Offsets, offsets_of};
 use crate::backend::{Grads, NO_LABEL};
 
 const LABELS: usize = 3;
+
+type Loss = fn(&Tensor, &Param, &Param, &Param, &Arc<Vec<u32>>, &Offsets) -> Result<Tensor>;
 
 /// Emissions of three sequences, one of them empty, and transitions, start and end.
 fn tiny(scale: f64) -> (Tensor, Vec<Param>, Arc<Grads>, Offsets) {
@@ -151,7 +153,7 @@ fn far_apart() {
     let named = [transitions, zeros.clone(), zeros].into_iter().enumerate().map(|(i, t)| (i.to_string(), t));
     let (p, grads) = flat_params(named.collect()).unwrap();
     let x = Var::from_tensor(&(random(3, &[7, 4]) * 400.0).unwrap()).unwrap();
-    let run = |f: fn(&Tensor, &Param, &Param, &Param, &Arc<Vec<u32>>, &Offsets) -> candle_core::Result<Tensor>| {
+    let run = |f: Loss| {
         grads.clear();
         let y = f(&x, &p[0], &p[1], &p[2], &gold, &offsets).unwrap();
         let store = y.sum_all().unwrap().backward().unwrap();

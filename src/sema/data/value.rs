@@ -63,7 +63,9 @@ impl<'a> Checker<'a> {
         let full = format!("{}.{}", self.datasets[id.0].name, spec.name);
         let here = SpaceSource::Fields(vec![(id, at)]);
         Some(match &spec.ty {
-            FieldType::Text { .. } => Ty::Tokens(self.with_axes(on, &[spec.name.clone()])),
+            FieldType::Text { .. } => {
+                Ty::Tokens(On { example: on.example.clone(), axes: vec![spec.name.as_str().into()] })
+            }
             FieldType::Texts { of, .. } => {
                 let mut axes = match of {
                     Some(of) => self.axes_of(id, of)?,
@@ -91,10 +93,6 @@ impl<'a> Checker<'a> {
             FieldType::Choice(x) => Ty::Gold(self.along_axes(id, x, on)?, GoldKind::Choice, None),
             FieldType::Ranking(x) => Ty::Gold(self.along_axes(id, x, on)?, GoldKind::Ranking, None),
         })
-    }
-
-    fn with_axes(&self, on: &On, axes: &[String]) -> On {
-        On { example: on.example.clone(), axes: axes.iter().map(|a| Rc::from(a.as_str())).collect() }
     }
 
     fn along_axes(&self, id: DataId, field: &str, on: &On) -> Option<On> {

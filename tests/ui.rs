@@ -13,16 +13,24 @@ use std::path::{Path, PathBuf};
 
 use mtlc::diagnostics::Diagnostic;
 use mtlc::source::{FileId, SourceMap};
-use mtlc::syntax;
+use mtlc::{sema, syntax};
 
 type Phase = fn(&mut SourceMap, FileId) -> Vec<Diagnostic>;
 
 /// Folders of `tests/ui/` and the phase that their files are for.
-const PHASES: &[(&str, Phase)] = &[("syntax", parse_only)];
+const PHASES: &[(&str, Phase)] = &[("syntax", parse_only), ("data", whole), ("train", whole)];
 
 fn parse_only(map: &mut SourceMap, file: FileId) -> Vec<Diagnostic> {
     let text = map.file(file).text.clone();
     syntax::parse(file, &text).diagnostics
+}
+
+fn whole(map: &mut SourceMap, file: FileId) -> Vec<Diagnostic> {
+    let text = map.file(file).text.clone();
+    let mut parse = syntax::parse(file, &text);
+    let diagnostics = std::mem::take(&mut parse.diagnostics);
+    let program = sema::Program { name: "program".into(), files: vec![parse], diagnostics };
+    sema::check(program, map, Default::default()).diagnostics
 }
 
 /// A diagnostic as the comments describe it.

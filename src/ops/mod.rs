@@ -7,6 +7,7 @@ pub mod compare;
 pub mod conv;
 pub mod dense;
 pub mod fields;
+pub mod formats;
 pub mod gradient;
 pub mod internal;
 pub mod later;

@@ -37,8 +37,9 @@ impl<'a> Checker<'a> {
                 return Val::Error;
             }
             let data = spec.name.split('.').next().unwrap_or(&spec.name);
-            let mut d = Diagnostic::new(codes::UNKNOWN_FIELD, name.span, format!("'{data}' has no field '{}'", name.text))
-                .also(spec.span, format!("'{data}' is declared here"));
+            let mut d =
+                Diagnostic::new(codes::UNKNOWN_FIELD, name.span, format!("'{data}' has no field '{}'", name.text))
+                    .also(spec.span, format!("'{data}' is declared here"));
             let known: Vec<&str> = spec.fields.iter().map(|f| f.name.as_str()).collect();
             d = match suggest::nearest(&name.text, known.iter().copied()) {
                 Some(near) => d.fix(name.span, near, format!("did you mean '{near}'?")),
@@ -129,7 +130,8 @@ impl<'a> Checker<'a> {
         }
         let owner = seen.last().copied().unwrap_or((id, at));
         let spec = &self.datasets[owner.0.0];
-        let name = if owner == (id, at) { full.to_string() } else { format!("{}.{}", spec.name, spec.fields[owner.1].name) };
+        let name =
+            if owner == (id, at) { full.to_string() } else { format!("{}.{}", spec.name, spec.fields[owner.1].name) };
         self.space(&name, SpaceSource::Fields(vec![owner]))
     }
 
@@ -163,10 +165,15 @@ impl<'a> Checker<'a> {
             },
             Val::Task(t) => match self.tasks[t.0].head.space {
                 Some(space) => Ok(space.into()),
-                None => Err(self.error_in(s, Diagnostic::new(codes::WRONG_KIND, inner.span, "this task has no labels"))),
+                None => {
+                    Err(self.error_in(s, Diagnostic::new(codes::WRONG_KIND, inner.span, "this task has no labels")))
+                }
             },
             Val::Error => Err(Reported),
-            _ => Err(self.error_in(s, Diagnostic::new(codes::WRONG_KIND, inner.span, "a size is that of a field or task with labels"))),
+            _ => Err(self.error_in(
+                s,
+                Diagnostic::new(codes::WRONG_KIND, inner.span, "a size is that of a field or task with labels"),
+            )),
         }
     }
 }

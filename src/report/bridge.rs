@@ -88,30 +88,26 @@ impl From<&events::Finished> for Finished {
 
 impl Events for Watchers {
     fn stage_started(&mut self, stage: &events::StageStarted) {
-        let stage = Stage::from(stage);
-        self.tell(|watch| watch.stage(&stage));
+        self.stage(&stage.into());
     }
 
     fn step_done(&mut self, step: &events::StepDone) {
-        let step = Step::from(step);
-        self.tell(|watch| watch.step(&step));
+        self.step(&step.into());
     }
 
     fn epoch_done(&mut self, epoch: &events::EpochDone) {
-        let epoch = Epoch::from(epoch);
-        self.tell(|watch| watch.epoch(&epoch));
+        self.epoch(&epoch.into());
     }
 
     fn checkpoint_written(&mut self, path: &Path, _position: &events::Position) {
-        self.tell(|watch| watch.checkpoint(path));
+        self.checkpoint(path);
     }
 
     fn warning(&mut self, diagnostic: &Diagnostic) {
-        self.tell(|watch| watch.warning(diagnostic));
+        Watchers::warning(self, diagnostic);
     }
 
     fn finished(&mut self, finished: &events::Finished) {
-        let finished = Finished::from(finished);
-        self.tell(|watch| watch.finished(&finished));
+        Watchers::finished(self, &finished.into());
     }
 }

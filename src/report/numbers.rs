@@ -76,26 +76,48 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
-/// A table of text: the first column to the left, others to the right, two spaces between.
+/// A column of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its width.
+    pub width: usize,
+    /// Whether its cells stand at the right, as numbers do.
+    pub right: bool,
+}
+
+/// A table of text: columns with numbers to the right, others to the left, two spaces between.
 pub fn table(head: &[String], rows: &[Vec<String>]) -> String {
-    let wide = |text: &String| console::measure_text_width(text);
-    let width = |i: usize| rows.iter().chain([&head.to_vec()]).filter_map(|r| r.get(i).map(wide)).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let head = head.to_vec();
+    let column = |i: usize| {
+        let cells = || rows.iter().filter_map(move |row| row.get(i));
+        let width = cells().chain(head.get(i)).map(|cell| console::measure_text_width(cell)).max().unwrap_or(0);
+        Column { width, right: cells().any(|cell| is_number(cell)) }
+    };
+    let columns: Vec<Column> = (0..head.len()).map(column).collect();
     let mut text = String::new();
-    for row in std::iter::once(&head.to_vec()).chain(rows) {
-        text.push_str(&line(row, &widths));
+    for row in std::iter::once(&head).chain(rows) {
+        text.push_str(&line(row, &columns));
         text.push('\n');
     }
     text
 }
 
-/// One line of a table, with these widths.
-pub fn line(cells: &[String], widths: &[usize]) -> String {
+/// Whether a cell is a number, with or without a unit.
+fn is_number(cell: &str) -> bool {
+    let cell = cell.strip_prefix('-').unwrap_or(cell);
+    cell == "nan" || cell.split(' ').next().is_some_and(|word| word.replace(',', "").parse::<f64>().is_ok())
+}
+
+/// One line of a table.
+pub fn line(cells: &[String], columns: &[Column]) -> String {
     let mut text = String::new();
-    for (i, (cell, width)) in cells.iter().zip(widths).enumerate() {
-        let pad = width.saturating_sub(console::measure_text_width(cell));
+    for (i, (cell, column)) in cells.iter().zip(columns).enumerate() {
+        let pad = column.width.saturating_sub(console::measure_text_width(cell));
         let gap = if i == 0 { "" } else { "  " };
-        let _ = if i == 0 { write!(text, "{cell}{:pad$}", "") } else { write!(text, "{gap}{:pad$}{cell}", "") };
+        let _ = match column.right {
+            true => write!(text, "{gap}{:pad$}{cell}", ""),
+            false => write!(text, "{gap}{cell}{:pad$}", ""),
+        };
     }
     text.truncate(text.trim_end().len());
     text

@@ -179,7 +179,7 @@ fn layers_table(plan: &Plan) -> String {
     };
     let mut lines: Vec<Vec<String>> = rows.iter().map(|row| line(&row.name, row.numbers, row.share, tasks(row))).collect();
     lines.push(line("total", total, 1.0, String::new()));
-    table(&words(&["layer", "parameters", "share", "trained by"]), &lines)
+    table(&words(&["layer", "parameters", "share", "read by"]), &lines)
 }
 
 fn data_table(plan: &Plan, loads: &[Load]) -> String {

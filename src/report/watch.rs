@@ -214,13 +214,43 @@ impl Watchers {
         self.list.push((path.into(), Box::new(watch)));
     }
 
+    /// Tells all that a stage begins.
+    pub fn stage(&mut self, stage: &Stage) {
+        self.tell(|watch| watch.stage(stage));
+    }
+
+    /// Tells all that a step is done.
+    pub fn step(&mut self, step: &Step) {
+        self.tell(|watch| watch.step(step));
+    }
+
+    /// Tells all that an epoch is done.
+    pub fn epoch(&mut self, epoch: &Epoch) {
+        self.tell(|watch| watch.epoch(epoch));
+    }
+
+    /// Tells all that a checkpoint is written.
+    pub fn checkpoint(&mut self, path: &Path) {
+        self.tell(|watch| watch.checkpoint(path));
+    }
+
+    /// Tells all that something looks wrong.
+    pub fn warning(&mut self, diagnostic: &Diagnostic) {
+        self.tell(|watch| watch.warning(diagnostic));
+    }
+
+    /// Tells all that training is over.
+    pub fn finished(&mut self, finished: &Finished) {
+        self.tell(|watch| watch.finished(finished));
+    }
+
     /// Tells all of the test figures.
     pub fn test(&mut self, test: &Test) {
         self.tell(|watch| watch.test(test));
     }
 
     /// Calls each; the first trouble is kept, and training goes on.
-    pub(crate) fn tell(&mut self, mut call: impl FnMut(&mut dyn Watch) -> std::io::Result<()>) {
+    fn tell(&mut self, mut call: impl FnMut(&mut dyn Watch) -> std::io::Result<()>) {
         for (path, watch) in &mut self.list {
             if let Err(error) = call(watch.as_mut()) {
                 self.trouble.get_or_insert_with(|| (path.clone(), error));

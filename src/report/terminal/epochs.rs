@@ -1,6 +1,6 @@
 //! The table of epochs: a line as each ends.
 
-use crate::report::numbers::{duration, line, short};
+use crate::report::numbers::{self, duration, line, short};
 use crate::report::watch::Epoch;
 
 /// Width of a column of figures at least.
@@ -18,6 +18,8 @@ enum Column {
 impl Column {
     fn head(&self) -> String {
         match self {
+            // What selects may be a long expression.
+            Column::Dev(name) if name.contains('(') => "selects".into(),
             Column::Dev(name) => name.clone(),
             Column::Train(name) => format!("{name} loss"),
         }
@@ -36,7 +38,7 @@ impl Column {
 #[derive(Clone, Debug, Default)]
 pub(super) struct EpochTable {
     columns: Vec<Column>,
-    widths: Vec<usize>,
+    widths: Vec<numbers::Column>,
 }
 
 impl EpochTable {
@@ -63,7 +65,8 @@ impl EpochTable {
             .chain(epoch.train.iter().map(|(name, _)| Column::Train(name.clone())))
             .chain(losses.into_iter().map(dev));
         let mut used = "epoch".len() + 2 + NARROW + 3;
-        self.widths = vec!["epoch".len()];
+        let number = |width| numbers::Column { width, right: true };
+        self.widths = vec![number("epoch".len())];
         for column in wanted {
             let width = console::measure_text_width(&column.head()).max(NARROW);
             if self.columns.contains(&column) || used + width + 2 > room {
@@ -71,9 +74,9 @@ impl EpochTable {
             }
             used += width + 2;
             self.columns.push(column);
-            self.widths.push(width);
+            self.widths.push(number(width));
         }
-        self.widths.extend([NARROW, 1]);
+        self.widths.extend([number(NARROW), number(1)]);
     }
 
     /// The line of an epoch, with a star when it is the best so far.

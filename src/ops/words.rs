@@ -43,7 +43,7 @@ impl Operation for Embed {
         let (x, on) = c.tokens(call, 0)?;
         let path = c.graph.path(&call.site, "embed");
         let vectors = call.args.str("vectors").map(|p| FilePath { path: p.into(), span: call.args.span("vectors").unwrap_or(call.span) });
-        let init = if vectors.is_some() { None } else { Some(first_values(&d)) };
+        let init = if vectors.is_some() { None } else { Some(Init::Normal(1.0)) };
         let min_count = call.args.int("min_count").unwrap_or(1);
         let vocab = Vocab { name: path, fields: vec![], chars: false, min_count, vectors, span: call.span };
         let node = lookup(c, call, vocab, x, on, d, init)?;
@@ -63,12 +63,6 @@ impl Operation for Embed {
         };
         Ok(Value::float(kernels::embedding::lookup(&ids, run.param(0))?, rows))
     }
-}
-
-/// U(-√(3/d), √(3/d)): vectors of length 1 on average, so that a word that is rare or unknown
-/// says little until it was trained (as taggers from NCRF++ to AllenNLP begin).
-fn first_values(d: &Width) -> Init {
-    Init::Uniform((3.0 / d.known().unwrap_or(64).max(1) as f32).sqrt())
 }
 
 /// Registers the vocabulary of an embedding and the fields that reach it.

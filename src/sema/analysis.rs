@@ -1,7 +1,7 @@
 //! A program, checked: files are brought together, every item is evaluated, lints are run.
 
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
 use super::call::{Scope, TaskId, Val};
@@ -41,7 +41,7 @@ pub struct Program {
 pub fn read(entry: &Path, loader: &dyn Loader, sources: &mut SourceMap) -> Program {
     let name = entry.file_stem().map_or_else(|| "program".into(), |s| s.to_string_lossy().into_owned());
     let mut reader = Reader { loader, sources, open: Vec::new(), done: HashSet::new(), files: Vec::new(), diagnostics: Vec::new() };
-    reader.file(entry, None);
+    reader.file(&plain(entry), None);
     Program { name, files: reader.files, diagnostics: reader.diagnostics }
 }
 
@@ -75,7 +75,7 @@ impl Reader<'_> {
             if let ItemKind::Use(u) = &item.kind
                 && u.run_as.is_none()
             {
-                let target = path.parent().unwrap_or(Path::new("")).join(&u.path);
+                let target = plain(&path.parent().unwrap_or(Path::new("")).join(&u.path));
                 self.file(&target, Some(u.path_span));
             }
         }
@@ -103,6 +103,21 @@ impl Reader<'_> {
         }
         self.diagnostics.push(d);
     }
+}
+
+/// A path without `.` and without `a/..`, so that a file has one name however it is reached.
+fn plain(path: &Path) -> PathBuf {
+    let mut parts: Vec<Component<'_>> = Vec::new();
+    for part in path.components() {
+        match (part, parts.last()) {
+            (Component::CurDir, _) => {}
+            (Component::ParentDir, Some(Component::Normal(_))) => {
+                parts.pop();
+            }
+            _ => parts.push(part),
+        }
+    }
+    parts.into_iter().collect()
 }
 
 /// Checks a program. `overrides` are the `--set` values of consts.

@@ -13,6 +13,7 @@ pub mod diagnostics;
 pub mod driver;
 pub mod ops;
 pub mod plan;
+pub mod report;
 pub mod sema;
 pub mod source;
 pub mod syntax;

@@ -24,7 +24,12 @@ type Phase = fn(&Path, &str) -> (SourceMap, Vec<Diagnostic>);
 
 /// Folders of `tests/ui/`, the phase that their files are for, and whether all parts of a
 /// diagnostic are marked.
-const PHASES: &[(&str, Phase, bool)] = &[("syntax", parse_only, false), ("sema", check_only, true)];
+const PHASES: &[(&str, Phase, bool)] = &[
+    ("syntax", parse_only, false),
+    ("sema", check_only, true),
+    ("data", check_only, false),
+    ("train", check_only, false),
+];
 
 fn parse_only(path: &Path, text: &str) -> (SourceMap, Vec<Diagnostic>) {
     let mut map = SourceMap::new();

@@ -5,8 +5,6 @@ mod check;
 mod explain;
 mod new;
 #[cfg(feature = "train")]
-mod progress;
-#[cfg(feature = "train")]
 mod train;
 
 use std::io::{IsTerminal, Write};

@@ -2,22 +2,32 @@
 
 use std::fs::File;
 use std::io::{BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use super::args::{Compile, Emit, Eval, InputFormat, Predict, ProgramArgs, Run, Split};
-use super::progress::Progress;
 use super::{Ended, Failure, Voice, out, print_diagnostics};
 use crate::data::{Corpus, Inputs, Stream};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::driver::compile::{Compiled, base_of, compile as compile_model, not_run_yet, read_plan, reload};
 use crate::driver::feed::CorpusFeed;
-use crate::driver::run::{Folder, SavedSource, unwritable, write_whole};
-use crate::driver::training::{self, Figures, RunOptions};
+use crate::driver::run::Folder;
+use crate::driver::training::{self, RunOptions};
 use crate::driver::{self, Settings, predict};
+use crate::report::html::Report;
+use crate::report::picture::{self, Graph};
+use crate::report::results::write_whole;
+use crate::report::run_dir::unwritable;
+use crate::report::terminal::{self, Level, Look};
+use crate::report::watch::Test;
+use crate::report::{
+    Confusion, Environment, Figure, MetricsLog, Results, RunDir, TensorBoard, Terminal, Watchers, metrics_log, summary,
+};
 use crate::source::{Disk, SourceMap};
-use crate::train::feed::Portion;
+use crate::train::feed::{Feed, Portion};
+use crate::train::metrics::confusion;
 
 /// A program or plan with its data, and its texts.
 struct Loaded {
@@ -62,15 +72,33 @@ pub fn compile(args: &Compile, voice: Voice) -> Ended {
     }
     let loaded = load(&args.file, &args.program, None, voice)?;
     let compiled = &loaded.compiled;
-    let plan = serde_json::to_string_pretty(&compiled.plan).unwrap_or_default();
+    let plan = serde_json::to_string_pretty(&compiled.plan).unwrap_or_default() + "\n";
     if let Some(path) = &args.output {
-        write_whole(path, plan.as_bytes())?;
+        write_whole(path, plan.as_bytes()).map_err(|e| unwritable(path, &e))?;
     }
+    let graph = || Graph::of(&compiled.plan);
     match args.emit {
-        Some(Emit::Plan) => out(&(plan + "\n")),
-        _ => {}
+        Some(Emit::Plan) => out(&plan),
+        Some(Emit::Dot) => out(&picture::dot(&graph())),
+        Some(Emit::Mermaid) => out(&picture::mermaid(&graph())),
+        Some(Emit::Svg) => out(&picture::svg(&graph())),
+        _ => out(&summary::summary(&compiled.plan, &loads(compiled))),
     }
     Ok(true)
+}
+
+/// How much of each data set a batch has.
+fn loads(compiled: &Compiled) -> Vec<summary::Load> {
+    let feed = CorpusFeed { corpus: &compiled.corpus, schema: &compiled.schema };
+    let stage = &compiled.plan.train.stages[0];
+    let load = |data: usize| {
+        let lengths = compiled.corpus.datasets[data].lengths(crate::data::Portion::Train);
+        let batches = feed.plan_epoch(data, stage.batch, compiled.plan.train.seed, 0).len();
+        let each = batches.max(1) as f64;
+        let tokens = lengths.iter().map(|l| f64::from(*l)).sum::<f64>();
+        summary::Load { batches, examples: lengths.len() as f64 / each, tokens: tokens / each }
+    };
+    (0..compiled.plan.datasets.len()).map(load).collect()
 }
 
 fn emit_ast(file: &Path) -> Ended {
@@ -106,12 +134,7 @@ pub fn run(args: &Run, voice: Voice) -> Ended {
     if let Some(epochs) = args.epochs {
         loaded.compiled.plan.train.stages.iter_mut().for_each(|s| s.epochs = epochs as usize);
     }
-    let out_dir = args.out.clone().unwrap_or_else(|| training::default_out(&loaded.compiled.plan.name, args.resume));
-    if !args.resume && out_dir.join("plan.json").exists() {
-        let message = format!("there is a run at '{}' already", out_dir.display());
-        let help = "go on with it by `--resume`, or choose another folder with `--out`";
-        return Err(Diagnostic::placeless(codes::OUTPUT, message).help(help).into());
-    }
+    let dir = run_dir(args, &loaded.compiled.plan.name)?;
     let stop = Arc::new(AtomicBool::new(false));
     let handler = stop.clone();
     let _ = ctrlc::set_handler(move || {
@@ -120,22 +143,90 @@ pub fn run(args: &Run, voice: Voice) -> Ended {
         }
     });
     let options = RunOptions {
-        out: out_dir.clone(),
+        out: dir.clone(),
         resume: args.resume,
         epochs: None,
         stop,
         checkpoint_seconds: checkpoint_seconds(),
     };
-    let saved = training::saved_sources(&loaded.sources);
-    let outcome = {
-        let mut progress = Progress::new(&loaded.compiled.plan, &out_dir, args.resume, voice)?;
-        train(&loaded, &saved, &mut progress, &options)?
-    };
+    let begun = Instant::now();
+    let mut watchers = watchers(&dir, voice);
+    let outcome = training::train(&loaded.compiled, &loaded.sources, &mut watchers, &options)
+        .map_err(|d| how_to_resume(d, args, &dir))?;
+    watchers.test(&Test { figures: outcome.figures.clone(), ..Test::default() });
+    drop(watchers);
     print_figures(&outcome.figures, outcome.split);
+    write_report(&loaded, &outcome, &dir, begun.elapsed().as_secs_f64())?;
     if !voice.quiet {
-        eprintln!("the run is in {}", out_dir.display());
+        eprintln!("the run is in {}; its report is {}", dir.root().display(), dir.report().display());
     }
     Ok(true)
+}
+
+/// The run's folder: a new one, or with `--resume` the one that is there.
+fn run_dir(args: &Run, name: &str) -> Result<RunDir, Diagnostic> {
+    if !args.resume {
+        return RunDir::create(name, args.out.as_deref());
+    }
+    match &args.out {
+        Some(out) => RunDir::open(out),
+        None => RunDir::open(&newest(name)),
+    }
+}
+
+/// The newest of `runs/NAME`, `runs/NAME-2`, ….
+fn newest(name: &str) -> PathBuf {
+    let runs = Path::new(crate::report::run_dir::RUNS);
+    let numbered = (2..).map(|n| runs.join(format!("{name}-{n}"))).take_while(|p| p.exists());
+    numbered.last().unwrap_or_else(|| runs.join(name))
+}
+
+/// An interrupted run says which command goes on with it.
+fn how_to_resume(d: Diagnostic, args: &Run, dir: &RunDir) -> Diagnostic {
+    if d.code != codes::INTERRUPTED {
+        return d;
+    }
+    let command = format!("mtlc run {} --out {} --resume", args.file.display(), dir.root().display());
+    d.help(format!("a checkpoint was written; go on with `{command}`"))
+}
+
+/// Whoever follows a run: the terminal, the log, TensorBoard.
+fn watchers(dir: &RunDir, voice: Voice) -> Watchers {
+    let level = match (voice.quiet, voice.verbose) {
+        (true, _) => Level::Quiet,
+        (_, true) => Level::Verbose,
+        _ => Level::Normal,
+    };
+    let look = Look { color: voice.color, ..Look::stderr(level) };
+    let mut watchers = Watchers::new();
+    watchers.add("<stderr>", Terminal::new(look, std::io::stderr()));
+    watchers.add(dir.metrics(), MetricsLog::new(dir.metrics()));
+    watchers.add(dir.tensorboard(), TensorBoard::new(dir.tensorboard()));
+    watchers
+}
+
+/// Writes `report.html` and what it knows of the machine.
+fn write_report(loaded: &Loaded, outcome: &training::Outcome, dir: &RunDir, seconds: f64) -> Result<(), Diagnostic> {
+    let plan = &loaded.compiled.plan;
+    let environment = Environment::capture(&plan.train.device, &plan.train.precision, plan.train.seed, rayon::current_num_threads());
+    environment.write(&dir.environment()).map_err(|e| unwritable(&dir.environment(), &e))?;
+    let mut report = Report::of(plan).with_sources(&loaded.sources);
+    report.lines = metrics_log::read(&dir.metrics()).unwrap_or_default();
+    report.test = outcome.figures.clone();
+    report.environment = environment;
+    report.seconds = Some(seconds);
+    report.confusions = confusions(loaded, outcome);
+    report.write(&dir.report()).map_err(|e| unwritable(&dir.report(), &e))
+}
+
+fn confusions(loaded: &Loaded, outcome: &training::Outcome) -> Vec<Confusion> {
+    let matrix = |(i, task): (usize, &crate::plan::TaskPlan)| {
+        let labels = &loaded.compiled.schema.spaces.get(task.space?)?.labels;
+        let items = outcome.verdicts.items(i);
+        let fits = matches!(task.kind.as_str(), "classify" | "tag") && !items.is_empty();
+        fits.then(|| Confusion::of(&task.name, labels, &confusion::confusion(&items, labels.len())))
+    };
+    loaded.compiled.plan.tasks.iter().enumerate().filter_map(matrix).collect()
 }
 
 /// Seconds between checkpoints, for tests that interrupt a run.
@@ -143,33 +234,19 @@ fn checkpoint_seconds() -> Option<f64> {
     std::env::var("MTLC_CHECKPOINT_SECONDS").ok().and_then(|v| v.parse().ok())
 }
 
-fn train(
-    loaded: &Loaded,
-    saved: &[SavedSource],
-    progress: &mut Progress,
-    options: &RunOptions,
-) -> Result<training::Outcome, Failure> {
-    let result = training::train(&loaded.compiled, saved, progress, options);
-    progress.close();
-    result.map_err(Failure::from)
-}
-
-/// A table of figures, a row a task.
-fn print_figures(figures: &Figures, split: Portion) {
+/// A table of figures.
+fn print_figures(figures: &[Figure], split: Portion) {
     let split = match split {
         Portion::Train => "train",
         Portion::Dev => "dev",
         Portion::Test => "test",
     };
-    for (task, row) in figures {
-        let cells: Vec<String> = row.iter().map(|(m, v)| format!("{m} {v:.4}")).collect();
-        out(&format!("{split} {task}: {}\n", cells.join("  ")));
-    }
+    out(&terminal::figures_table(figures, split));
 }
 
 /// `mtlc eval`.
 pub fn eval(args: &Eval, _: Voice) -> Ended {
-    let folder = Folder::new(&args.run);
+    let folder = Folder::open(&args.run)?;
     let split = match args.split {
         Split::Train => Portion::Train,
         Split::Dev => Portion::Dev,
@@ -189,7 +266,7 @@ pub fn eval(args: &Eval, _: Voice) -> Ended {
         return Err(Diagnostic::placeless(codes::DATA_EMPTY, message).help("choose another with `--split`").into());
     }
     if args.json {
-        out(&(serde_json::to_string_pretty(&figures).unwrap_or_default() + "\n"));
+        out(&format!("{:#}\n", Results::of(&figures).to_json()));
     } else {
         print_figures(&figures, split);
     }
@@ -217,7 +294,7 @@ fn placed_nowhere(d: Option<Diagnostic>) -> Diagnostic {
 
 /// `mtlc predict`.
 pub fn predict(args: &Predict, _: Voice) -> Ended {
-    let folder = Folder::new(&args.run);
+    let folder = Folder::open(&args.run)?;
     let (stream, shown): (Stream, String) = match args.input.as_str() {
         "-" => (Box::new(BufReader::new(std::io::stdin())), "<stdin>".into()),
         path => match File::open(path) {

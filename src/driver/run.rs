@@ -1,52 +1,51 @@
 //! The folder of a run: what is in it, and how it is written and read.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::compile::{Compiled, read_plan};
-use super::training::{Figures, broken, device};
+use super::training::{broken, device};
 use crate::backend::{exec::Program, params};
 use crate::data::{Lexicon, Schema};
 use crate::diagnostics::{Diagnostic, codes};
+use crate::report::RunDir;
+use crate::source::SourceMap;
 
-/// A source text of a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SavedSource {
-    /// Its path when the run began.
-    pub path: PathBuf,
-    /// The text.
-    pub text: String,
-}
-
-/// A run's folder.
+/// What is written and read of a run, over its layout.
 #[derive(Clone, Debug)]
 pub struct Folder {
-    root: PathBuf,
+    dir: RunDir,
 }
 
 impl Folder {
-    /// The folder at `root`.
-    pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+    /// The run in this folder.
+    pub fn new(dir: RunDir) -> Self {
+        Self { dir }
     }
 
-    /// A file in it.
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.root.join(name)
+    /// A run that is there, of a version that this build reads.
+    pub fn open(root: &Path) -> Result<Self, Diagnostic> {
+        if !root.is_dir() {
+            let d = Diagnostic::placeless(codes::RUN_DIR, format!("there is no run at '{}'", root.display()));
+            return Err(d.help("a run is the folder that `mtlc run` wrote, such as `runs/slu`"));
+        }
+        Ok(Self { dir: RunDir::open(root)? })
+    }
+
+    /// Its layout.
+    pub fn dir(&self) -> &RunDir {
+        &self.dir
     }
 
     /// Writes what is known before training: sources, plan, labels and vocabularies.
-    pub fn begin(&self, compiled: &Compiled, sources: &[SavedSource]) -> Result<(), Diagnostic> {
-        std::fs::create_dir_all(&self.root).map_err(|e| unwritable(&self.root, &e))?;
-        for (i, source) in sources.iter().enumerate() {
-            let name = source.path.file_name().map_or_else(|| format!("source-{i}.mtl"), |n| n.to_string_lossy().into_owned());
-            self.write(&name, source.text.as_bytes())?;
+    pub fn begin(&self, compiled: &Compiled, sources: &SourceMap) -> Result<(), Diagnostic> {
+        if sources.files().next().is_some() {
+            self.dir.write_sources(sources)?;
         }
-        self.write_json("plan.json", &compiled.plan)?;
-        self.write_json("schema.json", &compiled.schema)
+        self.write_json(&self.dir.plan(), &compiled.plan)?;
+        self.write_json(&self.dir.vocabularies(), &compiled.schema)
     }
 
     /// Writes the trained parameters under their own names.
@@ -56,38 +55,24 @@ impl Folder {
         tensors.sort_by(|a, b| a.0.cmp(&b.0));
         let bytes = safetensors::serialize(tensors.iter().map(|(n, t)| (n.as_str(), t)), None)
             .map_err(|e| Diagnostic::placeless(codes::OUTPUT, format!("cannot write the model: {e}")))?;
-        self.write("model.safetensors", &bytes)
+        self.dir.write(&self.dir.model(), &bytes)
     }
 
-    /// Writes the test figures.
-    pub fn save_results(&self, figures: &Figures) -> Result<(), Diagnostic> {
-        self.write_json("results.json", figures)
-    }
-
-    fn write_json<T: Serialize>(&self, name: &str, value: &T) -> Result<(), Diagnostic> {
+    fn write_json<T: Serialize>(&self, path: &Path, value: &T) -> Result<(), Diagnostic> {
         let text = serde_json::to_string_pretty(value)
-            .map_err(|e| Diagnostic::placeless(codes::BUG, format!("cannot write '{name}': {e}")))?;
-        self.write(name, text.as_bytes())
-    }
-
-    /// Writes a file whole: to a temporary one first, which then takes its name.
-    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Diagnostic> {
-        write_whole(&self.path(name), bytes)
+            .map_err(|e| Diagnostic::placeless(codes::BUG, format!("cannot write '{}': {e}", path.display())))?;
+        self.dir.write(path, text.as_bytes())
     }
 
     /// Reads a run back: its plan, labels and trained parameters.
     pub fn load(&self) -> Result<Program, Diagnostic> {
-        let shown = self.root.display();
-        if !self.root.is_dir() {
-            return Err(Diagnostic::placeless(codes::RUN_DIR, format!("there is no run at '{shown}'"))
-                .help("a run is the folder that `mtlc run` wrote, such as `runs/slu`"));
+        if !self.dir.model().exists() {
+            let message = format!("the run at '{}' has no `model.safetensors`", self.dir.root().display());
+            return Err(Diagnostic::placeless(codes::RUN_DIR, message)
+                .help("its training did not end; go on with `mtlc run … --resume`"));
         }
-        if !self.path("model.safetensors").exists() {
-            let d = Diagnostic::placeless(codes::RUN_DIR, format!("the run at '{shown}' has no `model.safetensors`"));
-            return Err(d.help("its training did not end; go on with `mtlc run … --resume`"));
-        }
-        let plan = read_plan(&self.path("plan.json"))?;
-        let mut schema: Schema = self.read_json("schema.json")?;
+        let plan = read_plan(&self.dir.plan())?;
+        let mut schema: Schema = self.read_json(&self.dir.vocabularies())?;
         let lexicon = Arc::new(Lexicon::default());
         schema.attach(&lexicon);
         let device = device("cpu")?;
@@ -97,15 +82,14 @@ impl Folder {
         Ok(program)
     }
 
-    fn read_json<T: for<'d> Deserialize<'d>>(&self, name: &str) -> Result<T, Diagnostic> {
-        let path = self.path(name);
+    fn read_json<T: for<'d> Deserialize<'d>>(&self, path: &Path) -> Result<T, Diagnostic> {
         let failed = |e: String| Diagnostic::placeless(codes::RUN_DIR, format!("cannot read '{}': {e}", path.display()));
-        let text = std::fs::read_to_string(&path).map_err(|e| failed(e.to_string()))?;
+        let text = std::fs::read_to_string(path).map_err(|e| failed(e.to_string()))?;
         serde_json::from_str(&text).map_err(|e| failed(e.to_string()))
     }
 
     fn load_weights(&self, program: &Program) -> Result<(), Diagnostic> {
-        let path = self.path("model.safetensors");
+        let path = self.dir.model();
         let damaged = |e: String| {
             Diagnostic::placeless(codes::CHECKPOINT, format!("'{}' is damaged: {e}", path.display()))
                 .help("restore it from a copy, or train again")
@@ -127,23 +111,4 @@ impl Folder {
         }
         Ok(())
     }
-}
-
-/// Writes a file whole: to a temporary one beside it, flushed to the disk, which then takes its name.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Diagnostic> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let write = || -> std::io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|e| e.error)?;
-        Ok(())
-    };
-    write().map_err(|e| unwritable(path, &e))
-}
-
-/// A file that cannot be written.
-pub fn unwritable(path: &Path, e: &std::io::Error) -> Diagnostic {
-    Diagnostic::placeless(codes::OUTPUT, format!("cannot write '{}': {e}", path.display()))
-        .help("check the folder, its permissions and the free space of the disk")
 }

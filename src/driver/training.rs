@@ -1,35 +1,32 @@
 //! A compiled program to a run: train, select, test, write everything down.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use candle_core::Device;
-use indexmap::IndexMap;
 
 use super::compile::Compiled;
 use super::feed::CorpusFeed;
-use super::run::{Folder, SavedSource};
+use super::run::Folder;
 use crate::backend::{exec::Program, params};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::plan::Plan;
+use crate::report::run_dir::unwritable;
+use crate::report::{Figure, Results, RunDir};
 use crate::source::SourceMap;
 use crate::train::events::Events;
 use crate::train::feed::{Feed, Portion};
 use crate::train::looping::{self, Options, Trained};
 use crate::train::metrics::figure::{Judge, Verdicts};
 
-/// Figures by task and metric; those of `metric` items under their own name.
-pub type Figures = IndexMap<String, IndexMap<String, f64>>;
-
 /// Stack of the training thread: Candle's backward pass recurses through the graph.
 const STACK: usize = 512 << 20;
 
 /// How a run is run.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct RunOptions {
     /// The run's folder.
-    pub out: PathBuf,
+    pub out: RunDir,
     /// Go on where it stopped.
     pub resume: bool,
     /// Epochs of each stage, instead of the program's.
@@ -46,7 +43,7 @@ pub struct Outcome {
     /// What the loop did.
     pub trained: Trained,
     /// Figures on test, or on dev where nothing has a test split.
-    pub figures: Figures,
+    pub figures: Vec<Figure>,
     /// Which split the figures are of.
     pub split: Portion,
     /// Everything that was predicted there.
@@ -86,17 +83,17 @@ pub fn program(compiled: &Compiled) -> Result<Program, Diagnostic> {
 /// Trains a compiled program and writes the run.
 pub fn train(
     compiled: &Compiled,
-    sources: &[SavedSource],
+    sources: &SourceMap,
     events: &mut (dyn Events + Send),
     options: &RunOptions,
 ) -> Result<Outcome, Diagnostic> {
-    let folder = Folder::new(&options.out);
+    let folder = Folder::new(options.out.clone());
     folder.begin(compiled, sources)?;
     on_large_stack(|| {
         let mut program = program(compiled)?;
         let feed = CorpusFeed { corpus: &compiled.corpus, schema: &compiled.schema };
         let plan = compiled.plan.clone();
-        let mut loop_options = Options::new(&options.out);
+        let mut loop_options = Options::new(options.out.root());
         loop_options.resume = options.resume;
         loop_options.epochs = options.epochs;
         loop_options.stop = options.stop.clone();
@@ -107,7 +104,8 @@ pub fn train(
         folder.save_model(&program)?;
         let split = if any(&plan, &feed, Portion::Test) { Portion::Test } else { Portion::Dev };
         let (figures, verdicts) = measure(&program, &feed, split)?;
-        folder.save_results(&figures)?;
+        let results = options.out.results();
+        Results::of(&figures).write(&results).map_err(|e| unwritable(&results, &e))?;
         Ok(Outcome { trained, figures, split, verdicts })
     })
 }
@@ -129,7 +127,7 @@ pub fn on_large_stack<T: Send>(f: impl FnOnce() -> Result<T, Diagnostic> + Send)
 }
 
 /// Every figure of a program on a split.
-pub fn measure(program: &Program, feed: &CorpusFeed<'_>, portion: Portion) -> Result<(Figures, Verdicts), Diagnostic> {
+pub fn measure(program: &Program, feed: &CorpusFeed<'_>, portion: Portion) -> Result<(Vec<Figure>, Verdicts), Diagnostic> {
     let plan = &program.plan;
     let batch = plan.train.stages[0].batch;
     let tasks: Vec<usize> = (0..plan.tasks.len()).collect();
@@ -147,11 +145,7 @@ pub fn measure(program: &Program, feed: &CorpusFeed<'_>, portion: Portion) -> Re
     }
     let labels: Vec<Vec<String>> = (0..plan.spaces.len()).map(|s| feed.labels(s)).collect();
     let judge = Judge { plan, labels: &labels, verdicts: &verdicts };
-    let mut figures = Figures::new();
-    for scored in judge.everything(&tasks) {
-        let (owner, metric) = scored.name.rsplit_once('.').unwrap_or((&scored.name, "value"));
-        figures.entry(owner.to_string()).or_default().insert(metric.to_string(), scored.value);
-    }
+    let figures = judge.everything(&tasks).iter().map(Figure::from).collect();
     Ok((figures, verdicts))
 }
 
@@ -159,23 +153,4 @@ pub fn measure(program: &Program, feed: &CorpusFeed<'_>, portion: Portion) -> Re
 pub fn broken(e: &candle_core::Error) -> Diagnostic {
     Diagnostic::placeless(codes::BUG, format!("a tensor operation failed: {e}"))
         .help("this is a mistake in mtlc; please report it with the program that shows it")
-}
-
-/// The texts of a program, to be kept with a run.
-pub fn saved_sources(sources: &SourceMap) -> Vec<SavedSource> {
-    sources.files().map(|(_, f)| SavedSource { path: f.path.clone(), text: f.text.to_string() }).collect()
-}
-
-/// The default folder of a run: `runs/NAME`, or `runs/NAME-2` and so on when that is taken.
-pub fn default_out(name: &str, resume: bool) -> PathBuf {
-    let first = Path::new("runs").join(name);
-    let numbered = (2..).map(|n| Path::new("runs").join(format!("{name}-{n}")));
-    let mut last = first.clone();
-    for path in std::iter::once(first).chain(numbered) {
-        if !path.exists() {
-            return if resume { last } else { path };
-        }
-        last = path;
-    }
-    last
 }

@@ -7,6 +7,7 @@ pub mod compare;
 pub mod conv;
 pub mod dense;
 pub mod fields;
+pub mod formats;
 pub mod gradient;
 pub mod internal;
 pub mod later;
@@ -218,7 +219,7 @@ pub fn attrs<const N: usize>(pairs: [(&str, Attr); N]) -> Attrs {
 /// Whether no gradient passes through a node of this operation.
 pub fn cuts_gradient(op: &str) -> bool {
     const CUTS: &[&str] =
-        &["detach", "one_hot", "read_gold", "forced_label", "argmax", "tag_decode", "crf_decode", "above", "sample", "top", "figure"];
+        &["detach", "one_hot", "read_gold", "forced_label", "argmax", "tag_decode", "crf_decode", "above", "sample", "figure"];
     CUTS.contains(&op)
 }
 

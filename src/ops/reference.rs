@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{FORMAT_NOTE, Group, Signature, TASKS, all, fields, training};
+use super::{FORMAT_NOTE, Group, Signature, TASKS, all, fields, formats, training};
 
 /// All pages as one Markdown text.
 pub fn pages() -> String {
@@ -36,12 +36,13 @@ pub fn pages() -> String {
     section(&mut text, "Data");
     entry(&mut text, &fields::DATA, true);
     let _ = writeln!(text, "\n{FORMAT_NOTE}");
+    formats::FORMATS.iter().for_each(|s| entry(&mut text, s, formats::runs(s.name)));
     fields::FIELD_TYPES.iter().for_each(|s| entry(&mut text, s, true));
     section(&mut text, "Training");
     entry(&mut text, &training::TRAIN, true);
     entry(&mut text, &training::STAGE, true);
     for table in [training::OPTIMIZERS, training::SCHEDULES, training::BATCHES, training::SAMPLES, training::BALANCES] {
-        table.iter().for_each(|s| entry(&mut text, s, true));
+        table.iter().for_each(|s| entry(&mut text, s, training::runs(s.name)));
     }
     text
 }

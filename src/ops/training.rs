@@ -46,7 +46,8 @@ words! {
 /// The optimiser of a program that names none.
 pub static DEFAULT_OPTIMIZER: &Signature = &ADAMW;
 
-const WARMUP: Arg = arg("warmup", Kind::Length, Default::Unset, "Steps, or share of all steps, in which the rate climbs from 0.");
+const WARMUP: Arg =
+    arg("warmup", Kind::Length, Default::Unset, "Steps, or share of all steps, in which the rate climbs from 0.");
 
 words! {
     SCHEDULES, "How the learning rate runs.",
@@ -102,6 +103,15 @@ words! {
     GRADDROP, "graddrop", &[], "Gradient sign dropout (Chen et al. 2020).";
 }
 
+/// Ways to sample and to balance that this build knows and does not train with yet.
+const LATER: &[&str] =
+    &["annealed", "bandit", "dwa", "gradnorm", "pcgrad", "cagrad", "mgda", "imtl", "nash_mtl", "graddrop"];
+
+/// Whether this build trains with a way to sample or to balance.
+pub fn runs(word: &str) -> bool {
+    !LATER.contains(&word)
+}
+
 /// Words that `device` may be, beside `"cuda:1"`.
 pub const DEVICES: &[&str] = &["auto", "cpu", "cuda", "metal"];
 
@@ -119,12 +129,27 @@ const ALL_ARGS: &[Arg] = &[
     arg("clip", POSITIVE, Default::Unset, "Largest norm of the gradient; nothing is clipped when left out."),
     arg("sample", Kind::Any, Default::Word("proportional"), "Which data set or task a step takes."),
     arg("balance", Kind::Any, Default::Word("weighted"), "How task losses are weighed."),
-    arg("select", Kind::Any, Default::Unset, "The figure on dev that picks the best epoch. When left out: the mean of the tasks' first metrics that are shares, else the sum of dev losses."),
+    arg(
+        "select",
+        Kind::Any,
+        Default::Unset,
+        "The figure on dev that picks the best epoch. When left out: the mean of the tasks' first metrics that are shares, else the sum of dev losses.",
+    ),
     arg("patience", COUNT, Default::Unset, "Epochs without improvement before it stops; never when left out."),
-    arg("tasks", Kind::Any, Default::Unset, "Tasks that a stage trains, all when left out. A loss item is active where all tasks that it names are trained."),
+    arg(
+        "tasks",
+        Kind::Any,
+        Default::Unset,
+        "Tasks that a stage trains, all when left out. A loss item is active where all tasks that it names are trained.",
+    ),
     arg("freeze", Kind::Any, Default::Unset, "Layers, tasks and parts of them that a stage leaves as they are."),
     arg("reset", Kind::Any, Default::Unset, "Layers, tasks and parts of them that begin anew."),
-    arg("after", Kind::Any, Default::Unset, "The earlier stage whose weights it begins with; the one before when left out."),
+    arg(
+        "after",
+        Kind::Any,
+        Default::Unset,
+        "The earlier stage whose weights it begins with; the one before when left out.",
+    ),
 ];
 
 /// Settings of the `train` block.

@@ -41,7 +41,7 @@ pub struct Program {
 pub fn read(entry: &Path, loader: &dyn Loader, sources: &mut SourceMap) -> Program {
     let name = entry.file_stem().map_or_else(|| "program".into(), |s| s.to_string_lossy().into_owned());
     let mut reader = Reader { loader, sources, open: Vec::new(), done: HashSet::new(), files: Vec::new(), diagnostics: Vec::new() };
-    reader.file(entry, None);
+    reader.file(&plain(entry), None);
     Program { name, files: reader.files, diagnostics: reader.diagnostics }
 }
 
@@ -49,21 +49,6 @@ pub fn read(entry: &Path, loader: &dyn Loader, sources: &mut SourceMap) -> Progr
 fn same_file(a: &Path, b: &Path) -> bool {
     let whole = |p: &Path| std::path::absolute(p).map(|p| plain(&p));
     a == b || matches!((whole(a), whole(b)), (Ok(a), Ok(b)) if a == b)
-}
-
-/// The path without `.` and `..`, so that each file has one name.
-fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir if matches!(plain.components().next_back(), Some(Component::Normal(_))) => {
-                plain.pop();
-            }
-            part => plain.push(part),
-        }
-    }
-    plain
 }
 
 struct Reader<'r> {
@@ -77,7 +62,6 @@ struct Reader<'r> {
 
 impl Reader<'_> {
     fn file(&mut self, path: &Path, used_at: Option<Span>) {
-        let path = &plain(path);
         if let Some(start) = self.open.iter().position(|(p, _)| same_file(p, path)) {
             return self.cycle(start, used_at);
         }
@@ -97,7 +81,7 @@ impl Reader<'_> {
             if let ItemKind::Use(u) = &item.kind
                 && u.run_as.is_none()
             {
-                let target = path.parent().unwrap_or(Path::new("")).join(&u.path);
+                let target = plain(&path.parent().unwrap_or(Path::new("")).join(&u.path));
                 self.file(&target, Some(u.path_span));
             }
         }
@@ -128,6 +112,21 @@ impl Reader<'_> {
         }
         self.diagnostics.push(d);
     }
+}
+
+/// A path without `.` and without `a/..`, so that a file has one name however it is reached.
+fn plain(path: &Path) -> PathBuf {
+    let mut parts: Vec<Component<'_>> = Vec::new();
+    for part in path.components() {
+        match (part, parts.last()) {
+            (Component::CurDir, _) => {}
+            (Component::ParentDir, Some(Component::Normal(_))) => {
+                parts.pop();
+            }
+            _ => parts.push(part),
+        }
+    }
+    parts.into_iter().collect()
 }
 
 /// Checks a program. `overrides` are the `--set` values of consts.
@@ -409,7 +408,8 @@ fn model_task(c: &mut Checker<'_>, i: usize, reads: Vec<TaskId>) -> Option<Model
 fn not_run(c: &Checker<'_>) -> Vec<(String, Span)> {
     let mut found: Vec<(String, Span)> = Vec::new();
     for node in &c.graph.nodes {
-        if ops::operation(node.op).is_some_and(|op| !op.runs()) {
+        // What stands in for the head of such a task is named by the task itself.
+        if node.op != "generated" && ops::operation(node.op).is_some_and(|op| !op.runs()) {
             found.push((node.op.to_string(), node.span));
         }
     }

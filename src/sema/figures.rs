@@ -98,7 +98,9 @@ impl<'a> Checker<'a> {
             ("mean", Ok([family @ Figure::Mean(_)])) => family,
             ("mean", figures) => Figure::Mean(figures.map_or_else(|all| all, Vec::from)),
             // The mean that a family stands for gives way to its least member.
-            (_, Ok([Figure::Mean(family)])) if matches!(args[0].value.kind, ExprKind::Member { .. }) => Figure::Min(family),
+            (_, Ok([Figure::Mean(family)])) if matches!(args[0].value.kind, ExprKind::Member { .. }) => {
+                Figure::Min(family)
+            }
             (_, figures) => Figure::Min(figures.map_or_else(|all| all, Vec::from)),
         })
     }
@@ -112,7 +114,8 @@ impl<'a> Checker<'a> {
             let data = self.data_of(tasks)?;
             if common.is_disjoint(&data) {
                 let (first, this) = (self.sources.text(args[0].value.span), self.sources.text(arg.value.span));
-                let message = format!("`all_correct` takes tasks on the same examples, and '{this}' is on others than '{first}'");
+                let message =
+                    format!("`all_correct` takes tasks on the same examples, and '{this}' is on others than '{first}'");
                 let on = |c: &Self, data: &BTreeSet<DataId>| {
                     let names: Vec<&str> = data.iter().map(|d| c.datasets[d.0].name.as_str()).collect();
                     format!("on {}", list_words(&names).replace(" or ", " and "))
@@ -150,7 +153,8 @@ impl<'a> Checker<'a> {
         let Some(symbol) = self.symbols.by_name.get(word.as_str()).cloned() else {
             if !self.tolerated.contains(&name.text) {
                 let near = self.symbols.nearest(word, |k| matches!(k, SymbolKind::Metric | SymbolKind::Task));
-                let mut d = Diagnostic::new(codes::UNKNOWN_NAME, name.span, format!("no metric or task is named '{word}'"));
+                let mut d =
+                    Diagnostic::new(codes::UNKNOWN_NAME, name.span, format!("no metric or task is named '{word}'"));
                 if let Some(near) = near {
                     d = d.fix(name.span, near, format!("did you mean '{near}'?"));
                 }
@@ -187,8 +191,12 @@ impl<'a> Checker<'a> {
         let task = self.task_head(symbol, symbol.distinct().first().copied()?, span).ok()?;
         let metrics = self.tasks[task.0].kind.metrics();
         let written = self.sources.text(span);
-        let d = Diagnostic::new(codes::WRONG_KIND, span, format!("'{written}' is a task, where one of its metrics is needed"))
-            .help(format!("write `{written}.{}`; its metrics are {}", metrics.first()?, list_words(metrics)));
+        let d = Diagnostic::new(
+            codes::WRONG_KIND,
+            span,
+            format!("'{written}' is a task, where one of its metrics is needed"),
+        )
+        .help(format!("write `{written}.{}`; its metrics are {}", metrics.first()?, list_words(metrics)));
         self.error_in(s, d);
         None
     }
@@ -235,7 +243,8 @@ impl<'a> Checker<'a> {
             }
             _ => {
                 let d = Diagnostic::new(codes::WRONG_KIND, e.span, "this is no task");
-                Err(self.error_in(s, d.help("name a task, or a member of a family of tasks such as `sentiment[books]`")))
+                Err(self
+                    .error_in(s, d.help("name a task, or a member of a family of tasks such as `sentiment[books]`")))
             }
         }
     }

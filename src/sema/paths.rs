@@ -61,12 +61,19 @@ impl<'a> Checker<'a> {
         self.params_made = self.stack.is_empty();
     }
 
+    /// Whether mistakes elsewhere may have kept a layer from getting its parameters.
+    fn is_partial(&self) -> bool {
+        self.diagnostics.iter().any(|d| d.is_error() && d.code != codes::PATH)
+    }
+
     fn path(&mut self, e: &'a Expr, s: &Scope<'a>) -> Checked<Vec<ParamId>> {
         let prefixes = self.path_prefixes(e, s)?;
         let params = self.graph.params.iter().enumerate();
-        let found: Vec<ParamId> =
-            params.filter(|(_, p)| prefixes.iter().any(|x| below(&p.name, x).is_some())).map(|(i, _)| ParamId(i)).collect();
-        if found.is_empty() && !self.diagnostics.iter().any(Diagnostic::is_error) {
+        let found: Vec<ParamId> = params
+            .filter(|(_, p)| prefixes.iter().any(|x| below(&p.name, x).is_some()))
+            .map(|(i, _)| ParamId(i))
+            .collect();
+        if found.is_empty() && !self.is_partial() {
             let message = format!("'{}' has no parameters of its own", self.sources.text(e.span));
             let d = Diagnostic::new(codes::PATH, e.span, message);
             return Err(self.error_in(s, d.help("name the layers that it applies, and the tasks")));
@@ -127,7 +134,10 @@ impl<'a> Checker<'a> {
         let mut prefixes = Vec::new();
         for word in words {
             let symbol = self.owner_symbol(&word, name.span, s)?;
-            prefixes.extend(symbol.distinct().into_iter().flat_map(|m| self.member_prefixes(&symbol, m)));
+            let members = symbol.distinct().into_iter().flat_map(|m| self.member_prefixes(&symbol, m));
+            // Members lie below the name of their family.
+            prefixes.extend(members.filter(|m| below(m, &word).is_none()).collect::<Vec<_>>());
+            prefixes.push(word);
         }
         Ok(prefixes)
     }
@@ -169,7 +179,7 @@ impl<'a> Checker<'a> {
         if parts.contains(&part.text.as_str()) {
             return Ok(owners.iter().map(|o| format!("{o}.{}", part.text)).collect());
         }
-        if self.diagnostics.iter().any(Diagnostic::is_error) {
+        if self.is_partial() {
             return Err(Reported);
         }
         let message = format!("'{}' has no part '{}' with parameters", self.sources.text(base), part.text);

@@ -19,8 +19,12 @@ impl<'a> Checker<'a> {
     pub(super) fn field(&mut self, id: DataId, data: &'a Data, field: &'a Field, s: &Scope<'a>) {
         let name = &field.name;
         if let Some(first) = self.datasets[id.0].fields.iter().find(|f| f.name == name.text) {
-            let d = Diagnostic::new(codes::DUPLICATE_NAME, name.span, format!("the field '{}' is declared twice", name.text))
-                .also(first.span, "first declared here");
+            let d = Diagnostic::new(
+                codes::DUPLICATE_NAME,
+                name.span,
+                format!("the field '{}' is declared twice", name.text),
+            )
+            .also(first.span, "first declared here");
             self.error_in(s, d);
             return;
         }
@@ -47,7 +51,8 @@ impl<'a> Checker<'a> {
             return None;
         };
         if !matches!(field.ty.text.as_str(), "text" | "texts") && is_type(&field.ty.text) {
-            let message = format!("only a text can be made from other fields, and '{}' is `{}`", field.name.text, field.ty.text);
+            let message =
+                format!("only a text can be made from other fields, and '{}' is `{}`", field.name.text, field.ty.text);
             self.error_in(s, Diagnostic::new(codes::WRONG_KIND, e.span, message).also(field.ty.span, "declared here"));
         }
         for name in named_in(&text) {
@@ -56,9 +61,16 @@ impl<'a> Checker<'a> {
                 self.error_in(s, d);
             }
         }
-        if made_of(data, &field.name.text, s).contains(&field.name.text) {
-            let d = Diagnostic::new(codes::CYCLE, e.span, format!("'{}' is made from itself", field.name.text));
-            self.error_in(s, d);
+        let parts = made_of(data, &field.name.text, s);
+        if parts.contains(&field.name.text) {
+            let first = data
+                .fields
+                .iter()
+                .find(|f| parts.contains(&f.name.text) && made_of(data, &f.name.text, s).contains(&field.name.text));
+            if first.is_some_and(|f| f.name.text == field.name.text) {
+                let d = Diagnostic::new(codes::CYCLE, e.span, format!("'{}' is made from itself", field.name.text));
+                self.error_in(s, d);
+            }
             return None;
         }
         Some(text)
@@ -130,7 +142,14 @@ impl<'a> Checker<'a> {
     }
 
     /// The field that another runs along, which has an axis of the right kind.
-    fn along(&mut self, data: &'a Data, field: &'a Field, e: &'a Expr, ty: &Signature, s: &Scope<'a>) -> Checked<String> {
+    fn along(
+        &mut self,
+        data: &'a Data,
+        field: &'a Field,
+        e: &'a Expr,
+        ty: &Signature,
+        s: &Scope<'a>,
+    ) -> Checked<String> {
         let ExprKind::Name(name) = &e.kind else {
             return Err(self.no_field_name(&format!("`{}` takes the name of a field", ty.name), e, s));
         };
@@ -152,8 +171,13 @@ impl<'a> Checker<'a> {
             _ => &["text", "texts"],
         };
         if !wanted.contains(&target.ty.text.as_str()) {
-            let message =
-                format!("`{}` runs along a {} field, and '{}' is `{}`", ty.name, list_words(wanted), name.text, target.ty.text);
+            let message = format!(
+                "`{}` runs along a {} field, and '{}' is `{}`",
+                ty.name,
+                list_words(wanted),
+                name.text,
+                target.ty.text
+            );
             let d = Diagnostic::new(codes::WRONG_KIND, name.span, message).also(target.name.span, "declared here");
             return Err(self.error_in(s, d));
         }
@@ -203,7 +227,8 @@ impl<'a> Checker<'a> {
             _ => return Err(self.no_field_name("'as' takes a class field, such as `atis.intent`", e, s)),
         };
         let word = s.loops.get(&name.text).unwrap_or(&name.text);
-        let Some(symbol) = self.symbols.by_name.get(word.as_str()).filter(|x| x.kind == SymbolKind::Data).cloned() else {
+        let Some(symbol) = self.symbols.by_name.get(word.as_str()).filter(|x| x.kind == SymbolKind::Data).cloned()
+        else {
             if self.tolerated.contains(word) {
                 return Err(Reported);
             }
@@ -217,8 +242,11 @@ impl<'a> Checker<'a> {
             Some(indices) => self.member_position(&symbol, indices, name.span, s)?,
             None if symbol.is_family() => {
                 let message = format!("'{word}' is a family of data sets; say which member");
-                let d = Diagnostic::new(codes::WRONG_KIND, name.span, message)
-                    .help(format!("write `{word}[{}].{}`", symbol.words(0).join(", "), field.text));
+                let d = Diagnostic::new(codes::WRONG_KIND, name.span, message).help(format!(
+                    "write `{word}[{}].{}`",
+                    symbol.words(0).join(", "),
+                    field.text
+                ));
                 return Err(self.error_in(s, d));
             }
             None => 0,
@@ -229,7 +257,12 @@ impl<'a> Checker<'a> {
 
 /// The type that arguments make of a signature; an argument with a mistake breaks the field only
 /// where its type hangs on it.
-fn typed(signature: &Signature, bound: &Bound<'_>, along: Option<String>, tokens: Option<Checked<Tokens>>) -> Checked<FieldType> {
+fn typed(
+    signature: &Signature,
+    bound: &Bound<'_>,
+    along: Option<String>,
+    tokens: Option<Checked<Tokens>>,
+) -> Checked<FieldType> {
     let tokens = tokens.and_then(Result::ok).unwrap_or(Tokens::Space);
     let (lower, max) = (bound.bool("lower"), bound.int("max"));
     Ok(match (signature.name, along) {
@@ -289,7 +322,11 @@ fn made_of(data: &Data, field: &str, s: &Scope<'_>) -> Vec<String> {
     while let Some(name) = open.pop() {
         let template = data.fields.iter().find(|f| f.name.text == name).and_then(|f| f.template.as_ref());
         if let Some(Expr { kind: ExprKind::Str(text), .. }) = template {
-            for part in named_in(&interpolate(text, s)).filter(|p| !found.iter().any(|f| f == p)).map(str::to_string).collect::<Vec<_>>() {
+            for part in named_in(&interpolate(text, s))
+                .filter(|p| !found.iter().any(|f| f == p))
+                .map(str::to_string)
+                .collect::<Vec<_>>()
+            {
                 open.push(part.clone());
                 found.push(part);
             }

@@ -115,7 +115,11 @@ impl<'a> Checker<'a> {
             match value {
                 Const::Str(path) => files.push(FilePath { path: path.into(), span }),
                 other => {
-                    let d = Diagnostic::new(codes::BAD_SETTING, span, format!("a path is a string, and this is {}", other.noun()));
+                    let d = Diagnostic::new(
+                        codes::BAD_SETTING,
+                        span,
+                        format!("a path is a string, and this is {}", other.noun()),
+                    );
                     let d = match &other {
                         Const::Share(_) => d.help(format!("write `{} of train`", self.sources.text(span))),
                         Const::Word(word) => d.help(format!("write `\"{word}\"`")),

@@ -37,8 +37,9 @@ impl<'a> Checker<'a> {
                 return Val::Error;
             }
             let data = spec.name.split('.').next().unwrap_or(&spec.name);
-            let mut d = Diagnostic::new(codes::UNKNOWN_FIELD, name.span, format!("'{data}' has no field '{}'", name.text))
-                .also(spec.span, format!("'{data}' is declared here"));
+            let mut d =
+                Diagnostic::new(codes::UNKNOWN_FIELD, name.span, format!("'{data}' has no field '{}'", name.text))
+                    .also(spec.span, format!("'{data}' is declared here"));
             let known: Vec<&str> = spec.fields.iter().map(|f| f.name.as_str()).collect();
             d = match suggest::nearest(&name.text, known.iter().copied()) {
                 Some(near) => d.fix(name.span, near, format!("did you mean '{near}'?")),
@@ -62,7 +63,9 @@ impl<'a> Checker<'a> {
         let full = format!("{}.{}", self.datasets[id.0].name, spec.name);
         let here = SpaceSource::Fields(vec![(id, at)]);
         Some(match &spec.ty {
-            FieldType::Text { .. } => Ty::Tokens(self.with_axes(on, &[spec.name.clone()])),
+            FieldType::Text { .. } => {
+                Ty::Tokens(On { example: on.example.clone(), axes: vec![spec.name.as_str().into()] })
+            }
             FieldType::Texts { of, .. } => {
                 let mut axes = match of {
                     Some(of) => self.axes_of(id, of)?,
@@ -90,10 +93,6 @@ impl<'a> Checker<'a> {
             FieldType::Choice(x) => Ty::Gold(self.along_axes(id, x, on)?, GoldKind::Choice, None),
             FieldType::Ranking(x) => Ty::Gold(self.along_axes(id, x, on)?, GoldKind::Ranking, None),
         })
-    }
-
-    fn with_axes(&self, on: &On, axes: &[String]) -> On {
-        On { example: on.example.clone(), axes: axes.iter().map(|a| Rc::from(a.as_str())).collect() }
     }
 
     fn along_axes(&self, id: DataId, field: &str, on: &On) -> Option<On> {
@@ -129,7 +128,8 @@ impl<'a> Checker<'a> {
         }
         let owner = seen.last().copied().unwrap_or((id, at));
         let spec = &self.datasets[owner.0.0];
-        let name = if owner == (id, at) { full.to_string() } else { format!("{}.{}", spec.name, spec.fields[owner.1].name) };
+        let name =
+            if owner == (id, at) { full.to_string() } else { format!("{}.{}", spec.name, spec.fields[owner.1].name) };
         self.space(&name, SpaceSource::Fields(vec![owner]))
     }
 
@@ -163,10 +163,15 @@ impl<'a> Checker<'a> {
             },
             Val::Task(t) => match self.tasks[t.0].head.space {
                 Some(space) => Ok(space.into()),
-                None => Err(self.error_in(s, Diagnostic::new(codes::WRONG_KIND, inner.span, "this task has no labels"))),
+                None => {
+                    Err(self.error_in(s, Diagnostic::new(codes::WRONG_KIND, inner.span, "this task has no labels")))
+                }
             },
             Val::Error => Err(Reported),
-            _ => Err(self.error_in(s, Diagnostic::new(codes::WRONG_KIND, inner.span, "a size is that of a field or task with labels"))),
+            _ => Err(self.error_in(
+                s,
+                Diagnostic::new(codes::WRONG_KIND, inner.span, "a size is that of a field or task with labels"),
+            )),
         }
     }
 }

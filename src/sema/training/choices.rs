@@ -151,13 +151,12 @@ impl<'a> Checker<'a> {
         let Ok((signature, word, args)) = self.choice("sample", e, sigs::SAMPLES, s) else {
             return SamplePlan::Proportional;
         };
-        match signature.name {
-            "annealed" | "bandit" => {
-                self.not_yet(word, s);
-                return SamplePlan::Proportional;
-            }
-            "ratio" => return self.ratio(word, args, s),
-            _ => {}
+        if !sigs::runs(signature.name) {
+            self.not_yet(word, s);
+            return SamplePlan::Proportional;
+        }
+        if signature.name == "ratio" {
+            return self.ratio(word, args, s);
         }
         let bound = self.bind_args(signature, args, word.span, s);
         match signature.name {
@@ -202,10 +201,12 @@ impl<'a> Checker<'a> {
         }
         let positive = given.iter().any(|(_, weight, _)| *weight > 0.0);
         if !positive && self.diagnostics.len() == before {
-            let d = Diagnostic::new(codes::BAD_ARGUMENT, word.span, "`ratio` needs a task with a number greater than 0");
+            let d =
+                Diagnostic::new(codes::BAD_ARGUMENT, word.span, "`ratio` needs a task with a number greater than 0");
             self.error_in(s, d.help("write `ratio(intent: 3, slots: 1)`"));
         }
-        let shares = given.iter().flat_map(|(tasks, weight, _)| tasks.iter().map(move |t| (*t, weight / tasks.len() as f64)));
+        let shares =
+            given.iter().flat_map(|(tasks, weight, _)| tasks.iter().map(move |t| (*t, weight / tasks.len() as f64)));
         let (tasks, weights) = shares.unzip();
         SamplePlan::Ratio { tasks, weights }
     }
@@ -213,21 +214,17 @@ impl<'a> Checker<'a> {
     pub(super) fn balance(&mut self, e: &'a Expr, s: &Scope<'a>) -> BalancePlan {
         let none = BalancePlan::Weighted { weights: vec![] };
         let Ok((signature, word, args)) = self.choice("balance", e, sigs::BALANCES, s) else { return none };
-        match signature.name {
-            "weighted" => {
-                let given = self.named_weights(args, s);
-                let weights = given.into_iter().flat_map(|(tasks, weight, _)| tasks.into_iter().map(move |t| (t, weight)));
-                BalancePlan::Weighted { weights: weights.collect() }
-            }
-            "uncertainty" => {
-                self.bind_args(signature, args, word.span, s);
-                BalancePlan::Uncertainty
-            }
-            _ => {
-                self.not_yet(word, s);
-                none
-            }
+        if !sigs::runs(signature.name) {
+            self.not_yet(word, s);
+            return none;
         }
+        if signature.name == "uncertainty" {
+            self.bind_args(signature, args, word.span, s);
+            return BalancePlan::Uncertainty;
+        }
+        let given = self.named_weights(args, s);
+        let weights = given.into_iter().flat_map(|(tasks, weight, _)| tasks.into_iter().map(move |t| (t, weight)));
+        BalancePlan::Weighted { weights: weights.collect() }
     }
 
     /// `intent: 0.8`: a task, or the members of a family, with a number and its place.

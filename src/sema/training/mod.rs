@@ -8,12 +8,12 @@ use indexmap::IndexMap;
 use super::call::{Bound, Scope};
 use super::checker::Checker;
 use super::suggest;
-use super::symbols::unroll;
+use super::symbols::{Symbol, unroll};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::ops::{list_words, training as sigs};
 use crate::plan::{MetricPlan, StagePlan, TrainPlan};
 use crate::source::Span;
-use crate::syntax::ast::{Decl, Expr, ExprKind, Stage, StageEntry};
+use crate::syntax::ast::{Decl, Expr, ExprKind, ItemKind, Stage, StageEntry};
 
 /// Stages by name, with their places, in order.
 type Stages = IndexMap<String, Span>;
@@ -55,7 +55,8 @@ impl<'a> Checker<'a> {
             let name = stage_name(&stage.decl, &scope);
             if let Some(first) = known.get(&name) {
                 let message = format!("the stage '{name}' is declared twice");
-                let d = Diagnostic::new(codes::DUPLICATE_NAME, stage.decl.span, message).also(*first, "first declared here");
+                let d = Diagnostic::new(codes::DUPLICATE_NAME, stage.decl.span, message)
+                    .also(*first, "first declared here");
                 if *first != stage.decl.span {
                     self.error(d);
                 }
@@ -109,7 +110,8 @@ impl<'a> Checker<'a> {
         }
         if decl.index.is_empty() && !bound.is_empty() {
             let name = &decl.name.text;
-            let message = format!("'{name}' stands inside a `for` but has no index, so its members would share one name");
+            let message =
+                format!("'{name}' stands inside a `for` but has no index, so its members would share one name");
             let indexed = format!("{name}[{}]", bound.join(", "));
             let d = Diagnostic::new(codes::MISPLACED, decl.name.span, message);
             self.error(d.fix(decl.name.span, indexed.clone(), format!("write `{indexed}`")));
@@ -121,7 +123,8 @@ impl<'a> Checker<'a> {
         let name = match &e.kind {
             ExprKind::Name(n) => n.text.clone(),
             ExprKind::Index { base, indices } if matches!(base.kind, ExprKind::Name(_)) => {
-                let words: Vec<String> = indices.iter().filter_map(|i| Some(self.constant(i, s).ok()?.word())).collect();
+                let words: Vec<String> =
+                    indices.iter().filter_map(|i| Some(self.constant(i, s).ok()?.word())).collect();
                 format!("{}.{}", self.sources.text(base.span), words.join("."))
             }
             ExprKind::Error => return None,
@@ -147,10 +150,15 @@ impl<'a> Checker<'a> {
                 .also(*place, "it stands here")
                 .help("a stage begins with the weights of an earlier one; stages run in the order written");
         }
-        let members: Vec<&str> = all.keys().map(String::as_str).filter(|n| n.strip_prefix(name).is_some_and(|r| r.starts_with('.'))).collect();
+        let members: Vec<&str> = all
+            .keys()
+            .map(String::as_str)
+            .filter(|n| n.strip_prefix(name).is_some_and(|r| r.starts_with('.')))
+            .collect();
         if let Some(word) = members.first().and_then(|m| m.split_once('.')).map(|(_, words)| words.replace('.', ", ")) {
             let message = format!("'{shown}' is a family of stages; say which member");
-            return Diagnostic::new(codes::TRAIN, at, message).help(format!("write `{name}[{word}]`, or index it with a loop name"));
+            return Diagnostic::new(codes::TRAIN, at, message)
+                .help(format!("write `{name}[{word}]`, or index it with a loop name"));
         }
         let d = Diagnostic::new(codes::TRAIN, at, format!("no stage is named '{shown}'"));
         let names: Vec<&str> = known.keys().map(String::as_str).collect();
@@ -163,11 +171,18 @@ impl<'a> Checker<'a> {
 
     /// Checks the `updates` of tasks and losses; the lists themselves are read when the model is made.
     fn check_updates(&mut self) {
-        let tasks = self.tasks.iter().map(|t| (t.settings.any("updates"), t.scope.clone()));
-        let losses = self.losses.iter().map(|l| (l.settings.any("updates"), l.scope.clone()));
-        for (updates, scope) in tasks.chain(losses).collect::<Vec<_>>() {
-            if let Some(e) = updates {
-                let _ = self.paths(e, &scope);
+        let symbols: Vec<Symbol<'a>> = self.symbols.by_name.values().cloned().collect();
+        for symbol in symbols {
+            let settings = match &symbol.item.kind {
+                ItemKind::Task(task) => &task.settings,
+                ItemKind::Loss(loss) => &loss.settings,
+                _ => continue,
+            };
+            for updates in settings.iter().filter(|s| s.name.text == "updates") {
+                for member in symbol.distinct() {
+                    let scope = self.item_scope(&symbol, member, symbol.name);
+                    let _ = self.paths(&updates.value, &scope);
+                }
             }
         }
     }

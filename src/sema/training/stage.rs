@@ -39,7 +39,13 @@ impl<'a> Checker<'a> {
     }
 
     /// Writes the settings that are given over those of `plan`.
-    pub(super) fn stage_settings(&mut self, plan: &mut StagePlan, b: &Bound<'a>, s: &Scope<'a>, metrics: &[MetricPlan]) {
+    pub(super) fn stage_settings(
+        &mut self,
+        plan: &mut StagePlan,
+        b: &Bound<'a>,
+        s: &Scope<'a>,
+        metrics: &[MetricPlan],
+    ) {
         let whole = |name: &str| b.get(name).and_then(|_| b.int(name));
         plan.epochs = whole("epochs").unwrap_or(plan.epochs);
         plan.accumulate = whole("accumulate").unwrap_or(plan.accumulate);
@@ -62,7 +68,8 @@ impl<'a> Checker<'a> {
         if let (Some(clip), Some(span)) = (b.float("clip"), b.span("clip")) {
             plan.clip = Some(clip);
             if clip == 0.0 {
-                let d = Diagnostic::new(codes::BAD_SETTING, span, "'clip' is greater than 0, or every gradient would be 0");
+                let d =
+                    Diagnostic::new(codes::BAD_SETTING, span, "'clip' is greater than 0, or every gradient would be 0");
                 self.error_in(s, d.help("leave it out to clip nothing"));
             }
         }
@@ -95,7 +102,10 @@ impl<'a> Checker<'a> {
             self.error_in(s, Diagnostic::new(codes::TRAIN, e.span, "a stage trains at least one task"));
         }
         let losses: Vec<usize> = (0..self.losses.len()).collect();
-        plan.losses = losses.into_iter().filter(|l| self.loss_tasks(*l).is_subset(&plan.tasks.iter().copied().collect())).collect();
+        plan.losses = losses
+            .into_iter()
+            .filter(|l| self.loss_tasks(*l).is_subset(&plan.tasks.iter().copied().collect()))
+            .collect();
     }
 
     /// The tasks that a loss item names, in its own expression or through values: a stage that
@@ -118,7 +128,9 @@ impl<'a> Checker<'a> {
                 match &symbol.item.kind {
                     ItemKind::Let(l) => open.push(&l.value),
                     ItemKind::Task(_) => {
-                        let named = |n: &str| n == symbol.name || n.strip_prefix(symbol.name).is_some_and(|r| r.starts_with('.'));
+                        let named = |n: &str| {
+                            n == symbol.name || n.strip_prefix(symbol.name).is_some_and(|r| r.starts_with('.'))
+                        };
                         tasks.extend((0..self.tasks.len()).filter(|t| named(&self.tasks[*t].name)));
                     }
                     _ => {}
@@ -161,7 +173,8 @@ impl<'a> Checker<'a> {
 
     /// Reports a setting that waits for improvement on dev in a program without a dev split.
     fn needs_dev(&mut self, what: &str, span: Span, s: &Scope<'a>) {
-        let has_dev = |kind: &ItemKind| matches!(kind, ItemKind::Data(d) if d.settings.iter().any(|x| x.name.text == "dev"));
+        let has_dev =
+            |kind: &ItemKind| matches!(kind, ItemKind::Data(d) if d.settings.iter().any(|x| x.name.text == "dev"));
         let data = || self.symbols.by_name.values().filter(|x| x.kind == SymbolKind::Data);
         if data().count() == 0 || data().any(|x| has_dev(&x.item.kind)) || self.tolerated.contains("dev") {
             return;

@@ -1,0 +1,308 @@
+//! A plan as a graph of data sets, layers, tasks and loss items.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::owner::Owners;
+use crate::plan::{Plan, TaskOn};
+use crate::report::numbers::prefixed;
+
+/// Families of more members than this are drawn as one box.
+const MEMBERS_SHOWN: usize = 4;
+
+/// What a box stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// A data set.
+    Data,
+    /// A layer with parameters.
+    Layer,
+    /// A task with what is written inline in it.
+    Task,
+    /// A `loss` item.
+    Loss,
+}
+
+/// A box.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vertex {
+    /// Its name.
+    pub name: String,
+    /// A second line: fields, operations, kind of task.
+    pub detail: String,
+    /// What it stands for.
+    pub kind: Kind,
+    /// Tasks that read it; a layer of two or more is shared.
+    pub readers: usize,
+}
+
+impl Vertex {
+    /// Whether it is a layer that several tasks read.
+    pub fn is_shared(&self) -> bool {
+        self.kind == Kind::Layer && self.readers > 1
+    }
+}
+
+/// An arrow.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Edge {
+    /// Index of a vertex.
+    pub from: usize,
+    /// Index of another one.
+    pub to: usize,
+    /// What goes along: `label`, `probs`, `embedding`; empty for plain values.
+    pub label: String,
+    /// Parameters or gold rather than values.
+    pub weak: bool,
+}
+
+/// Boxes and arrows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Graph {
+    /// Boxes: data sets, layers, tasks, losses.
+    pub vertices: Vec<Vertex>,
+    /// Arrows, each once.
+    pub edges: Vec<Edge>,
+}
+
+impl Graph {
+    /// The graph of a plan.
+    pub fn of(plan: &Plan) -> Self {
+        let mut builder = Builder::new(plan);
+        builder.place_nodes();
+        builder.connect();
+        let mut graph = builder.finish();
+        graph.count_readers();
+        graph
+    }
+
+    /// For each vertex, the tasks that its value reaches before another task.
+    fn count_readers(&mut self) {
+        for at in 0..self.vertices.len() {
+            let (mut seen, mut tasks, mut open) = (BTreeSet::from([at]), 0, vec![at]);
+            while let Some(from) = open.pop() {
+                for edge in self.edges.iter().filter(|edge| edge.from == from && !edge.weak) {
+                    if !seen.insert(edge.to) {
+                        continue;
+                    }
+                    match self.vertices[edge.to].kind {
+                        Kind::Task => tasks += members(&self.vertices[edge.to].name),
+                        _ => open.push(edge.to),
+                    }
+                }
+            }
+            self.vertices[at].readers = tasks;
+        }
+    }
+}
+
+/// How many members a box stands for: 16 of `sentiment ×16`.
+fn members(name: &str) -> usize {
+    name.rsplit_once(" ×").and_then(|(_, count)| count.parse().ok()).unwrap_or(1)
+}
+
+/// A box by its kind and name.
+type Key = (Kind, String);
+
+struct Builder<'a> {
+    plan: &'a Plan,
+    owners: Owners,
+    families: BTreeMap<Key, usize>,
+    /// The box of each node that has one.
+    home: Vec<Option<Key>>,
+    edges: BTreeSet<(Key, Key, String, bool)>,
+    details: HashMap<Key, Vec<String>>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(plan: &'a Plan) -> Self {
+        let owners = Owners::of(plan);
+        let layers = plan.params.iter().map(|param| owners.owner(&param.name));
+        let layers: BTreeSet<&str> = layers.filter(|owner| !owners.is_task(owner)).collect();
+        let names = (plan.datasets.iter().map(|data| (Kind::Data, data.name.as_str())))
+            .chain(layers.into_iter().map(|layer| (Kind::Layer, layer)))
+            .chain(plan.tasks.iter().map(|task| (Kind::Task, task.name.as_str())))
+            .chain(plan.losses.iter().map(|loss| (Kind::Loss, loss.name.as_str())));
+        let mut families = BTreeMap::new();
+        let names: BTreeSet<_> = names.collect();
+        for (kind, name) in names.iter().filter_map(|(kind, name)| Some((*kind, name.split_once('.')?.0))) {
+            *families.entry((kind, name.to_string())).or_default() += 1;
+        }
+        Self { plan, owners, families, home: vec![None; plan.nodes.len()], edges: BTreeSet::new(), details: HashMap::new() }
+    }
+
+    /// The box of an item; one for a whole family when that is large.
+    fn key(&self, kind: Kind, name: &str) -> Key {
+        let family = name.split_once('.').map_or(name, |(family, _)| family);
+        match self.families.get(&(kind, family.to_string())) {
+            Some(count) if *count > MEMBERS_SHOWN => (kind, format!("{family} ×{count}")),
+            _ => (kind, name.to_string()),
+        }
+    }
+
+    fn item(&self, name: &str) -> Key {
+        self.key(if self.owners.is_task(name) { Kind::Task } else { Kind::Layer }, name)
+    }
+
+    /// Fields belong to data sets, nodes with parameters to their owner, and so do its other nodes.
+    fn place_nodes(&mut self) {
+        let owning: BTreeSet<&str> = self.plan.params.iter().map(|param| self.owners.owner(&param.name)).collect();
+        for (at, node) in self.plan.nodes.iter().enumerate() {
+            let owner = match node.params.first() {
+                Some(param) => self.owners.owner(&self.plan.params[*param].name),
+                None => self.owners.owner(&node.path),
+            };
+            self.home[at] = match (node.op.as_str(), node.data) {
+                ("field", Some(data)) => Some(self.key(Kind::Data, &self.plan.datasets[data].name)),
+                _ if owning.contains(owner) || self.owners.is_task(owner) => Some(self.item(owner)),
+                _ => None,
+            };
+            let Some(home) = self.home[at].clone() else { continue };
+            if home.0 == Kind::Layer && !node.params.is_empty() {
+                self.note(&home, &node.op);
+            }
+        }
+        self.place_tasks();
+    }
+
+    /// Logits, label, probabilities and loss are the task's own, whoever owns the head.
+    fn place_tasks(&mut self) {
+        let mut taken = BTreeSet::new();
+        for task in &self.plan.tasks {
+            let key = self.key(Kind::Task, &task.name);
+            self.note(&key, &task.kind);
+            if !matches!(task.head.as_str(), "" | "softmax" | "sigmoid") {
+                self.note(&key, &task.head);
+            }
+            for node in task.on.iter().flat_map(outputs).filter(|node| taken.insert(*node)) {
+                let before = self.home[node].replace(key.clone());
+                if let Some(owner) = before.filter(|owner| *owner != key && owner.0 != Kind::Data) {
+                    self.edges.insert((owner, key.clone(), "parameters".into(), true));
+                }
+            }
+        }
+    }
+
+    fn note(&mut self, key: &Key, text: &str) {
+        let details = self.details.entry(key.clone()).or_default();
+        if !details.iter().any(|known| known == text) {
+            details.push(text.to_string());
+        }
+    }
+
+    fn connect(&mut self) {
+        let sources = self.sources();
+        for (at, node) in self.plan.nodes.iter().enumerate() {
+            let Some(home) = self.home[at].clone() else { continue };
+            for from in node.inputs.iter().flat_map(|input| &sources[*input]) {
+                self.edge(*from, &home);
+            }
+        }
+        for loss in &self.plan.losses {
+            let key = self.key(Kind::Loss, &loss.name);
+            self.note(&key, &format!("weight {}", loss.weight));
+            for from in &sources[loss.node] {
+                self.edge(*from, &key);
+            }
+        }
+    }
+
+    /// For each node, the nodes with a box whose values it is made of: itself, or its inputs'.
+    fn sources(&self) -> Vec<BTreeSet<usize>> {
+        let mut sources: Vec<BTreeSet<usize>> = Vec::with_capacity(self.home.len());
+        for (at, node) in self.plan.nodes.iter().enumerate() {
+            let own = match self.home[at] {
+                Some(_) => BTreeSet::from([at]),
+                None => node.inputs.iter().flat_map(|input| sources[*input].iter().copied()).collect(),
+            };
+            sources.push(own);
+        }
+        sources
+    }
+
+    fn edge(&mut self, from: usize, to: &Key) {
+        let Some(source) = self.home[from].clone() else { return };
+        let node = &self.plan.nodes[from];
+        if source == *to {
+            return;
+        }
+        if source.0 == Kind::Data {
+            // Gold is in the task's box already; what is read as a value makes the arrow.
+            let gold = |on: &TaskOn| on.gold == Some(from) || on.gold.is_some_and(|g| self.plan.nodes[g].inputs.contains(&from));
+            let is_gold = self.plan.tasks.iter().any(|task| self.key(Kind::Task, &task.name) == *to && task.on.iter().any(gold));
+            if let Some(field) = node.attrs.get("name").or(node.attrs.get("field")) {
+                self.note(&source, &field_name(self.plan, node.data, field));
+            }
+            if is_gold {
+                return;
+            }
+        }
+        let label = if source.0 == Kind::Task { self.output(from) } else { "" };
+        self.edges.insert((source, to.clone(), label.to_string(), false));
+    }
+
+    /// Which output of its task a node is.
+    fn output(&self, node: usize) -> &'static str {
+        if self.plan.nodes[node].op == "expected_embedding" {
+            return "embedding";
+        }
+        let is = |pick: fn(&TaskOn) -> Option<usize>| {
+            self.plan.tasks.iter().flat_map(|task| &task.on).any(|on| pick(on) == Some(node))
+        };
+        match () {
+            () if is(|on| Some(on.label)) => "label",
+            () if is(|on| on.probs) => "probs",
+            () if is(|on| Some(on.logits)) => "logits",
+            () if is(|on| on.loss) => "loss",
+            () if self.plan.nodes[node].op == "forced_label" => "label",
+            () => "hidden",
+        }
+    }
+
+    fn finish(self) -> Graph {
+        let linked = self.edges.iter().flat_map(|(from, to, ..)| [from, to]).cloned();
+        let tasks = self.plan.tasks.iter().map(|task| self.key(Kind::Task, &task.name));
+        let keys: BTreeSet<Key> = linked.chain(tasks).collect();
+        let at: HashMap<&Key, usize> = keys.iter().enumerate().map(|(i, key)| (key, i)).collect();
+        let edge = |(from, to, label, weak): &(Key, Key, String, bool)| Edge {
+            from: at[from],
+            to: at[to],
+            label: label.clone(),
+            weak: *weak,
+        };
+        let edges = self.edges.iter().map(edge).collect();
+        let vertices = keys.iter().map(|key| self.vertex(key)).collect();
+        Graph { vertices, edges }
+    }
+
+    fn vertex(&self, key: &Key) -> Vertex {
+        let mut details = self.details.get(key).cloned().unwrap_or_default();
+        if details.len() > 3 {
+            details.truncate(2);
+            details.push("…".into());
+        }
+        if key.0 == Kind::Layer {
+            let own = |name: &str| self.key(Kind::Layer, self.owners.owner(name)) == *key;
+            let params = self.plan.params.iter().filter(|param| own(&param.name));
+            let count: usize = params.map(|param| param.shape.iter().product::<usize>()).sum();
+            details.push(prefixed(count as f64, "").trim().to_string());
+        }
+        Vertex { name: key.1.clone(), detail: details.join(" · "), kind: key.0, readers: 0 }
+    }
+}
+
+/// The nodes that are a task's own.
+fn outputs(on: &TaskOn) -> impl Iterator<Item = usize> + use<> {
+    [Some(on.logits), Some(on.label), on.probs, on.loss].into_iter().flatten()
+}
+
+/// The name of a field, which nodes know by its name or its number.
+fn field_name(plan: &Plan, data: Option<usize>, field: &crate::plan::Attr) -> String {
+    match field {
+        crate::plan::Attr::Str(name) => name.clone(),
+        crate::plan::Attr::Int(at) => {
+            let spec = data.and_then(|data| plan.datasets[data].fields.get(*at as usize));
+            spec.map_or(String::new(), |field| field.name.clone())
+        }
+        _ => String::new(),
+    }
+}

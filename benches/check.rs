@@ -19,7 +19,8 @@ impl Loader for Memory {
 
 /// A program of about `lines` lines with everything that large programs have many of.
 fn program(lines: usize) -> String {
-    let mut text = String::from("const width = 32\nlayer words = embed(width) |> dropout(0.1)\nlayer reader = bilstm(width)\n");
+    let mut text =
+        String::from("const width = 32\nlayer words = embed(width) |> dropout(0.1)\nlayer reader = bilstm(width)\n");
     let mut block = 0;
     while text.lines().count() < lines {
         let b = block;
@@ -31,7 +32,8 @@ fn program(lines: usize) -> String {
             writeln!(text, "layer l{b}_{n}(x) = concat(x, x |> linear(width)) |> mlp([width])").unwrap();
             writeln!(text, "let v{b}_{n} = {input} |> l{b}_{n} |> dropout(0.1)").unwrap();
             writeln!(text, "task t{b}_{n}: tag(d{b}.tags) = v{b}_{n} {{ head: crf  weight: 0.5 }}").unwrap();
-            writeln!(text, "task c{b}_{n}: classify(d{b}.label) = concat(v{b}_{n}, t{b}_{n}.probs) |> mean_pool").unwrap();
+            writeln!(text, "task c{b}_{n}: classify(d{b}.label) = concat(v{b}_{n}, t{b}_{n}.probs) |> mean_pool")
+                .unwrap();
         }
         writeln!(text, "for k{b} in [a, b, c] {{\n  layer own{b}[k{b}] = linear(8)").unwrap();
         writeln!(text, "  task f{b}[k{b}]: classify(d{b}.label) = h{b} |> own{b}[k{b}] |> mean_pool\n}}").unwrap();

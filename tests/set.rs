@@ -40,7 +40,18 @@ fn with(values: &[&str]) -> Checked {
 
 #[test]
 fn values_of_the_same_type_are_taken() {
-    for value in ["width=16", "rate=1", "rate=2e-3", "less=-3", "share=20%", "share=0.2", "crisp=false", "file=u", "act=tanh", "widths=[8]"] {
+    for value in [
+        "width=16",
+        "rate=1",
+        "rate=2e-3",
+        "less=-3",
+        "share=20%",
+        "share=0.2",
+        "crisp=false",
+        "file=u",
+        "act=tanh",
+        "widths=[8]",
+    ] {
         let checked = with(&[value]);
         assert!(checked.diagnostics.is_empty(), "{value}: {:#?}", checked.diagnostics);
     }

@@ -257,7 +257,15 @@ mod tests {
     use super::*;
 
     fn stage(done: usize) -> Stage {
-        Stage { name: "joint".into(), epochs: 3, steps_per_epoch: 15, done, total_done: done, done_epochs: done / 15, ..Stage::default() }
+        Stage {
+            name: "joint".into(),
+            epochs: 3,
+            steps_per_epoch: 15,
+            done,
+            total_done: done,
+            done_epochs: done / 15,
+            ..Stage::default()
+        }
     }
 
     fn run(log: &mut MetricsLog, from: usize, to: usize) {
@@ -280,7 +288,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("metrics.jsonl");
         run(&mut MetricsLog::new(&path), 0, 20);
-        let steps: Vec<(usize, bool)> = read(&path).unwrap().iter().map(|l| (l.step(), matches!(l, Line::Epoch { .. }))).collect();
+        let steps: Vec<(usize, bool)> =
+            read(&path).unwrap().iter().map(|l| (l.step(), matches!(l, Line::Epoch { .. }))).collect();
         assert_eq!(steps, [(0, false), (10, false), (15, false), (15, true), (20, false)]);
         let text = std::fs::read_to_string(&path).unwrap();
         let second = text.lines().nth(1).unwrap();

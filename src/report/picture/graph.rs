@@ -127,7 +127,14 @@ impl<'a> Builder<'a> {
         for (kind, name) in names.iter().filter_map(|(kind, name)| Some((*kind, name.split_once('.')?.0))) {
             *families.entry((kind, name.to_string())).or_default() += 1;
         }
-        Self { plan, owners, families, home: vec![None; plan.nodes.len()], edges: BTreeSet::new(), details: HashMap::new() }
+        Self {
+            plan,
+            owners,
+            families,
+            home: vec![None; plan.nodes.len()],
+            edges: BTreeSet::new(),
+            details: HashMap::new(),
+        }
     }
 
     /// The box of an item; one for a whole family when that is large.
@@ -143,28 +150,35 @@ impl<'a> Builder<'a> {
         self.key(if self.owners.is_task(name) { Kind::Task } else { Kind::Layer }, name)
     }
 
-    /// Fields belong to data sets, nodes with parameters to their owner, and so do its other nodes.
+    /// Gives nodes their boxes: fields to data sets, nodes with parameters to their owner, what a
+    /// task gives to the task. A node without parameters goes along with what it is made of, if
+    /// that has the same owner: else it may be there for several.
     fn place_nodes(&mut self) {
-        let owning: BTreeSet<&str> = self.plan.params.iter().map(|param| self.owners.owner(&param.name)).collect();
         for (at, node) in self.plan.nodes.iter().enumerate() {
-            let owner = match node.params.first() {
-                Some(param) => self.owners.owner(&self.plan.params[*param].name),
-                None => self.owners.owner(&node.path),
-            };
-            self.home[at] = match (node.op.as_str(), node.data) {
-                ("field", Some(data)) => Some(self.key(Kind::Data, &self.plan.datasets[data].name)),
-                _ if owning.contains(owner) || self.owners.is_task(owner) => Some(self.item(owner)),
+            self.home[at] = match (node.op.as_str(), node.data, node.params.first()) {
+                ("field", Some(data), _) => Some(self.key(Kind::Data, &self.plan.datasets[data].name)),
+                (_, Some(_), Some(param)) => Some(self.item(self.owner_of(*param))),
                 _ => None,
             };
-            let Some(home) = self.home[at].clone() else { continue };
-            if home.0 == Kind::Layer && !node.params.is_empty() {
+            if let Some(home) = self.home[at].clone().filter(|home| home.0 == Kind::Layer) {
                 self.note(&home, &node.op);
             }
         }
         self.place_tasks();
+        for at in 0..self.home.len() {
+            let key = self.item(self.owners.owner(&self.plan.nodes[at].path));
+            if self.home[at].is_none() && self.sources_of(at).iter().any(|from| self.home[*from].as_ref() == Some(&key))
+            {
+                self.home[at] = Some(key);
+            }
+        }
     }
 
-    /// Logits, label, probabilities and loss are the task's own, whoever owns the head.
+    fn owner_of(&self, param: usize) -> &'a str {
+        self.owners.owner(&self.plan.params[param].name)
+    }
+
+    /// What a task gives is its own, whoever owns the head.
     fn place_tasks(&mut self) {
         let mut taken = BTreeSet::new();
         for task in &self.plan.tasks {
@@ -190,31 +204,47 @@ impl<'a> Builder<'a> {
     }
 
     fn connect(&mut self) {
-        let sources = self.sources();
         for (at, node) in self.plan.nodes.iter().enumerate() {
             let Some(home) = self.home[at].clone() else { continue };
-            for from in node.inputs.iter().flat_map(|input| &sources[*input]) {
-                self.edge(*from, &home);
+            // Gold that takes the place of a prediction is no input of its own.
+            let inputs = if node.op == "forced_label" { &node.inputs[..1] } else { &node.inputs };
+            for from in inputs.iter().flat_map(|input| self.sources_of(*input)).collect::<BTreeSet<_>>() {
+                self.edge(from, &home);
             }
         }
         for loss in &self.plan.losses {
             let key = self.key(Kind::Loss, &loss.name);
             self.note(&key, &format!("weight {}", loss.weight));
-            for from in &sources[loss.node] {
-                self.edge(*from, &key);
+            for from in self.sources_of(loss.node) {
+                self.edge(from, &key);
             }
+            self.connect_params(loss.node, &key);
         }
     }
 
-    /// For each node, the nodes with a box whose values it is made of: itself, or its inputs'.
-    fn sources(&self) -> Vec<BTreeSet<usize>> {
-        let mut sources: Vec<BTreeSet<usize>> = Vec::with_capacity(self.home.len());
-        for (at, node) in self.plan.nodes.iter().enumerate() {
-            let own = match self.home[at] {
-                Some(_) => BTreeSet::from([at]),
-                None => node.inputs.iter().flat_map(|input| sources[*input].iter().copied()).collect(),
-            };
-            sources.push(own);
+    /// A loss of parameters alone, such as `l2(a, b)`, hangs on their layers.
+    fn connect_params(&mut self, node: usize, key: &Key) {
+        let node = &self.plan.nodes[node];
+        if node.data.is_some() {
+            return;
+        }
+        for param in &node.params {
+            let owner = self.item(self.owner_of(*param));
+            self.edges.insert((owner, key.clone(), "parameters".into(), true));
+        }
+        node.inputs.iter().for_each(|input| self.connect_params(*input, key));
+    }
+
+    /// The nodes with a box whose values a node is made of: itself, or its inputs'.
+    fn sources_of(&self, node: usize) -> BTreeSet<usize> {
+        let (mut sources, mut seen, mut open) = (BTreeSet::new(), BTreeSet::new(), vec![node]);
+        while let Some(at) = open.pop() {
+            match (&self.home[at], self.plan.nodes[at].op.as_str()) {
+                (Some(_), _) => drop(sources.insert(at)),
+                // Beside the prediction it has the gold, which takes its place in training.
+                (None, "forced_label") => open.extend(self.plan.nodes[at].inputs.first()),
+                (None, _) => open.extend(self.plan.nodes[at].inputs.iter().filter(|input| seen.insert(**input))),
+            }
         }
         sources
     }
@@ -227,8 +257,11 @@ impl<'a> Builder<'a> {
         }
         if source.0 == Kind::Data {
             // Gold is in the task's box already; what is read as a value makes the arrow.
-            let gold = |on: &TaskOn| on.gold == Some(from) || on.gold.is_some_and(|g| self.plan.nodes[g].inputs.contains(&from));
-            let is_gold = self.plan.tasks.iter().any(|task| self.key(Kind::Task, &task.name) == *to && task.on.iter().any(gold));
+            let gold = |on: &TaskOn| {
+                on.gold == Some(from) || on.gold.is_some_and(|g| self.plan.nodes[g].inputs.contains(&from))
+            };
+            let is_gold =
+                self.plan.tasks.iter().any(|task| self.key(Kind::Task, &task.name) == *to && task.on.iter().any(gold));
             if let Some(field) = node.attrs.get("name").or(node.attrs.get("field")) {
                 self.note(&source, &field_name(self.plan, node.data, field));
             }
@@ -253,8 +286,11 @@ impl<'a> Builder<'a> {
             () if is(|on| on.probs) => "probs",
             () if is(|on| Some(on.logits)) => "logits",
             () if is(|on| on.loss) => "loss",
-            () if self.plan.nodes[node].op == "forced_label" => "label",
-            () => "hidden",
+            () => match (self.plan.nodes[node].op.as_str(), is_label(&self.plan.nodes[node].ty)) {
+                (_, true) | ("forced_label", _) => "label",
+                ("softmax" | "sigmoid", _) => "probs",
+                _ => "hidden",
+            },
         }
     }
 
@@ -263,13 +299,15 @@ impl<'a> Builder<'a> {
         let tasks = self.plan.tasks.iter().map(|task| self.key(Kind::Task, &task.name));
         let keys: BTreeSet<Key> = linked.chain(tasks).collect();
         let at: HashMap<&Key, usize> = keys.iter().enumerate().map(|(i, key)| (key, i)).collect();
-        let edge = |(from, to, label, weak): &(Key, Key, String, bool)| Edge {
-            from: at[from],
-            to: at[to],
-            label: label.clone(),
-            weak: *weak,
+        let mut labels: BTreeMap<(usize, usize, bool), Vec<&str>> = BTreeMap::new();
+        for (from, to, label, weak) in &self.edges {
+            labels.entry((at[from], at[to], *weak)).or_default().push(label);
+        }
+        let edge = |((from, to, weak), labels): ((usize, usize, bool), Vec<&str>)| {
+            let named: Vec<&str> = labels.into_iter().filter(|label| !label.is_empty()).collect();
+            Edge { from, to, label: named.join(", "), weak }
         };
-        let edges = self.edges.iter().map(edge).collect();
+        let edges = labels.into_iter().map(edge).collect();
         let vertices = keys.iter().map(|key| self.vertex(key)).collect();
         Graph { vertices, edges }
     }
@@ -288,6 +326,11 @@ impl<'a> Builder<'a> {
         }
         Vertex { name: key.1.clone(), detail: details.join(" · "), kind: key.0, readers: 0 }
     }
+}
+
+/// Whether a type, as the language writes it, is of labels.
+fn is_label(ty: &str) -> bool {
+    ty.contains("label |")
 }
 
 /// The nodes that are a task's own.

@@ -49,7 +49,8 @@ impl EpochTable {
         }
         self.choose(epoch, room);
         let heads = self.columns.iter().map(Column::head);
-        let cells: Vec<String> = ["epoch".to_string()].into_iter().chain(heads).chain(["time".into(), String::new()]).collect();
+        let cells: Vec<String> =
+            ["epoch".to_string()].into_iter().chain(heads).chain(["time".into(), String::new()]).collect();
         Some(line(&cells, &self.widths))
     }
 

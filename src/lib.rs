@@ -7,6 +7,7 @@
 
 #[cfg(feature = "train")]
 pub mod backend;
+pub mod cli;
 pub mod data;
 pub mod diagnostics;
 pub mod driver;

@@ -6,23 +6,51 @@
 //! gives its columns. A span over several lines is marked to the end of its first line, an empty
 //! one as one column. Each diagnostic is expected exactly once.
 //!
+//! In folders that check whole programs the other parts of a diagnostic are marked too: `also` is
+//! a second place, `help` and `fix` stand under the primary span. A fix is applied, and must mend
+//! what it was offered for.
+//!
 //! `MTLC_BLESS=1 cargo test --test ui` rewrites the comments from what the compiler says.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use mtlc::diagnostics::Diagnostic;
-use mtlc::source::{FileId, SourceMap};
+use mtlc::driver::check::{Settings, check};
+use mtlc::source::{Disk, FileId, Loader, SourceMap, Span};
 use mtlc::syntax;
 
-type Phase = fn(&mut SourceMap, FileId) -> Vec<Diagnostic>;
+type Phase = fn(&Path, &str) -> (SourceMap, Vec<Diagnostic>);
 
-/// Folders of `tests/ui/` and the phase that their files are for.
-const PHASES: &[(&str, Phase)] = &[("syntax", parse_only)];
+/// Folders of `tests/ui/`, the phase that their files are for, and whether all parts of a
+/// diagnostic are marked.
+const PHASES: &[(&str, Phase, bool)] = &[
+    ("syntax", parse_only, false),
+    ("sema", check_only, true),
+    ("data", check_only, false),
+    ("train", check_only, false),
+];
 
-fn parse_only(map: &mut SourceMap, file: FileId) -> Vec<Diagnostic> {
+fn parse_only(path: &Path, text: &str) -> (SourceMap, Vec<Diagnostic>) {
+    let mut map = SourceMap::new();
+    let file = map.add(path, text);
     let text = map.file(file).text.clone();
-    syntax::parse(file, &text).diagnostics
+    (map, syntax::parse(file, &text).diagnostics)
+}
+
+/// A text in the place of the file at a path; other files come from the disk.
+struct Instead<'t>(&'t Path, &'t str);
+
+impl Loader for Instead<'_> {
+    fn load(&self, path: &Path) -> std::io::Result<String> {
+        if path == self.0 { Ok(self.1.to_owned()) } else { Disk.load(path) }
+    }
+}
+
+fn check_only(path: &Path, text: &str) -> (SourceMap, Vec<Diagnostic>) {
+    let checked = check(path, &Instead(path, text), &Settings::default());
+    assert_eq!(checked.failed(), checked.model.is_none(), "{}", path.display());
+    (checked.sources, checked.diagnostics)
 }
 
 /// A diagnostic as the comments describe it.
@@ -38,11 +66,11 @@ struct Mark {
 #[test]
 fn fixtures_give_what_they_say() {
     let mut wrong = String::new();
-    for (folder, phase) in PHASES {
+    for (folder, phase, parts) in PHASES {
         let fixtures = fixtures(folder);
         assert!(!fixtures.is_empty(), "no fixture in tests/ui/{folder}");
         for path in fixtures {
-            run(&path, *phase, &mut wrong);
+            run(&path, (*phase, *parts), &mut wrong);
         }
     }
     assert!(wrong.is_empty(), "\n{wrong}\nMTLC_BLESS=1 rewrites the comments");
@@ -56,7 +84,7 @@ fn fixtures(folder: &str) -> Vec<PathBuf> {
     files
 }
 
-fn run(path: &Path, phase: Phase, wrong: &mut String) {
+fn run(path: &Path, phase: (Phase, bool), wrong: &mut String) {
     let text = std::fs::read_to_string(path).unwrap();
     if std::env::var_os("MTLC_BLESS").is_some() {
         std::fs::write(path, bless(path, &text, phase)).unwrap();
@@ -87,22 +115,46 @@ fn report(wrong: &mut String, path: &Path, what: &str, mark: &Mark) {
 }
 
 /// What the compiler says about a text.
-fn marks(path: &Path, text: &str, phase: Phase) -> Vec<Mark> {
-    let mut map = SourceMap::new();
-    let file = map.add(path, text);
-    let diagnostics = phase(&mut map, file);
-    let mut marks: Vec<Mark> = diagnostics.iter().map(|d| mark(&map, d)).collect();
+fn marks(path: &Path, text: &str, (phase, parts): (Phase, bool)) -> Vec<Mark> {
+    let (map, diagnostics) = phase(path, text);
+    let mut marks: Vec<Mark> = Vec::new();
+    for d in diagnostics {
+        let span = d.span.unwrap_or_else(|| panic!("no place: {d:?}"));
+        marks.push(mark(&map, span, &d.code.to_string(), &d.message));
+        if parts {
+            marks.extend(d.labels.iter().map(|l| mark(&map, l.span, "also", &l.message)));
+            marks.extend(d.help.iter().map(|help| mark(&map, span, "help", help)));
+            marks.extend(d.fix.iter().map(|fix| mark(&map, fix.span, "fix", &fix.replacement)));
+            mends(path, text, phase, &d);
+        }
+    }
     marks.sort();
     marks
 }
 
-fn mark(map: &SourceMap, diagnostic: &Diagnostic) -> Mark {
-    let span = diagnostic.span.unwrap_or_else(|| panic!("no place: {diagnostic:?}"));
+/// A fix mends what it was offered for, and the program still parses.
+fn mends(path: &Path, text: &str, phase: Phase, d: &Diagnostic) {
+    let Some(fix) = &d.fix else { return };
+    let mended = format!("{}{}{}", &text[..fix.span.range().start], fix.replacement, &text[fix.span.range().end..]);
+    let (_, after) = phase(path, &mended);
+    let same = |list: &[Diagnostic]| list.iter().filter(|x| x.code == d.code && x.message == d.message).count();
+    let (_, before) = phase(path, text);
+    assert!(same(&after) < same(&before), "{}: the fix `{}` does not mend: {d:?}", path.display(), fix.replacement);
+    assert!(after.len() <= before.len(), "{}: the fix `{}` makes it worse: {after:#?}", path.display(), fix.replacement);
+}
+
+/// A place in the first file; other files have no lines of their own here.
+fn mark(map: &SourceMap, span: Span, code: &str, message: &str) -> Mark {
+    let (code, message) = (code.to_owned(), message.to_owned());
+    if span.file != FileId(0) {
+        let name = map.file(span.file).path.file_name().unwrap_or_default().to_string_lossy();
+        let line = map.place(span.file, span.start).line + 1;
+        return Mark { line: 0, start: 0, end: 1, code, message: format!("{name}:{line} {message}") };
+    }
     let (from, to) = (map.place(span.file, span.start), map.place(span.file, span.end));
     let line = map.file(span.file).text.lines().nth(from.line as usize).unwrap_or("");
     let start = from.column as usize;
     let end = if to.line == from.line { to.column as usize } else { line.chars().count() };
-    let (code, message) = (diagnostic.code.to_string(), diagnostic.message.clone());
     Mark { line: from.line as usize, start, end: end.max(start + 1), code, message }
 }
 
@@ -135,7 +187,7 @@ fn expectation(line: &str) -> Option<Mark> {
 }
 
 /// The text with comments that say what the compiler says.
-fn bless(path: &Path, text: &str, phase: Phase) -> String {
+fn bless(path: &Path, text: &str, phase: (Phase, bool)) -> String {
     // Offsets shift with the comments, lines and columns of the others do not change meaning.
     let bare: Vec<&str> = text.lines().filter(|line| expectation(line).is_none()).collect();
     let bare_text = bare.join("\n") + "\n";

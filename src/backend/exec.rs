@@ -231,7 +231,8 @@ impl<'a> Run<'a> {
         let spec = &self.program.plan.datasets[self.int("data")].fields[self.int("field")];
         let space = self.node.attrs.contains_key("space").then(|| self.int("space"));
         let view = View { field: self.int("field"), space };
-        let Some(field) = self.batch.get(view) else { bail!("the batch has no field '{}'", spec.name) };
+        // A number in a space of grades has only the view of that space.
+        let Some(field) = self.batch.get(view).or_else(|| self.batch.field(view.field)) else { bail!("the batch has no field '{}'", spec.name) };
         let each: Arc<Rows> = Rows::examples(self.examples()).into();
         let lexicon = self.program.lexicon.clone();
         let dense = |numbers: Vec<f32>, width: usize| -> Result<Value> {

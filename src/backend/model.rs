@@ -47,11 +47,8 @@ impl Trainee for Program {
     }
 
     fn outcomes(&self, data: usize, batch: &Batch, tasks: &[usize]) -> Result<Vec<Outcome>> {
-        let on: Vec<(usize, &TaskOn)> = tasks.iter().filter_map(|t| Some((*t, self.on(*t, data)?))).collect();
-        let roots: Vec<usize> =
-            on.iter().flat_map(|(_, o)| [Some(o.label), o.probs, o.gold, o.loss]).flatten().collect();
-        let values = self.compute(batch, &roots, false, 0)?;
-        on.into_iter().map(|(task, on)| self.outcome(task, on, batch, &values)).collect()
+        let on = |t: &usize| self.on(*t, data).cloned();
+        self.judge(batch, tasks.iter().filter_map(|t| Some((*t, on(t)?))).collect())
     }
 }
 
@@ -59,6 +56,19 @@ impl Program {
     /// The nodes of a task on a data set.
     pub fn on(&self, task: usize, data: usize) -> Option<&TaskOn> {
         self.plan.tasks[task].on.iter().find(|on| on.data == data)
+    }
+
+    /// Predictions without a look at gold or loss.
+    pub fn unjudged(&self, data: usize, batch: &Batch, tasks: &[usize]) -> Result<Vec<Outcome>> {
+        let blind = |on: &TaskOn| TaskOn { gold: None, loss: None, ..on.clone() };
+        self.judge(batch, tasks.iter().filter_map(|t| Some((*t, blind(self.on(*t, data)?)))).collect())
+    }
+
+    fn judge(&self, batch: &Batch, on: Vec<(usize, TaskOn)>) -> Result<Vec<Outcome>> {
+        let roots: Vec<usize> =
+            on.iter().flat_map(|(_, o)| [Some(o.label), o.probs, o.gold, o.loss]).flatten().collect();
+        let values = self.compute(batch, &roots, false, 0)?;
+        on.iter().map(|(task, on)| self.outcome(*task, on, batch, &values)).collect()
     }
 
     fn item_on(&self, item: usize, data: usize) -> bool {

@@ -21,11 +21,6 @@ impl Random {
         ((u128::from(self.0.next_u64()) * n as u128) >> 64) as usize
     }
 
-    /// Any number.
-    pub fn number(&mut self) -> u64 {
-        self.0.next_u64()
-    }
-
     /// Shuffles in place.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for i in (1..items.len()).rev() {

@@ -47,6 +47,7 @@ pub struct Reader {
     parser: Parser,
     views: Arc<[View]>,
     spaces: Vec<Arc<Space>>,
+    data: usize,
     next: u32,
 }
 
@@ -69,13 +70,14 @@ impl Reader {
         let from = From::Stream(stream, wanted.shown.to_owned());
         let records = open(Input { spec: &spec, from, lenient: true })?;
         let views = views(&spec, &[]).into();
-        Ok(Self { spec, records, parser, views, spaces: Vec::new(), next: 0 })
+        Ok(Self { spec, records, parser, views, spaces: Vec::new(), data: 0, next: 0 })
     }
 
     /// Makes batches show the same views as those of a corpus that is bound to this schema.
     pub fn bind(mut self, schema: &Schema) -> Self {
         self.views = views(&self.spec, &schema.spaces).into();
         self.spaces = schema.spaces.clone();
+        self.data = schema.datasets.iter().position(|d| d.name == self.spec.name).unwrap_or(0);
         self
     }
 
@@ -114,7 +116,7 @@ impl Reader {
     /// Examples that [`Reader::next_example`] gave, packed.
     pub fn pack(&self, examples: Vec<u32>, rows: &[Vec<FieldValue>]) -> Batch {
         let fields = pack(&self.spec, &self.views, &self.spaces, rows);
-        Batch { data: 0, portion: Portion::Test, examples, views: self.views.clone(), fields }
+        Batch { data: self.data, portion: Portion::Test, examples, views: self.views.clone(), fields }
     }
 }
 

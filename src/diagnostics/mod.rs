@@ -1,6 +1,7 @@
 //! What the phases report: one [`Diagnostic`] type, of which text, JSON and SARIF are renderings.
 
 pub mod codes;
+pub mod explain;
 pub mod render;
 
 use crate::source::Span;
@@ -110,5 +111,37 @@ impl Diagnostic {
     /// Whether the program cannot be run.
     pub fn is_error(&self) -> bool {
         self.severity() == Severity::Error
+    }
+}
+
+/// Puts diagnostics in the order of their places, those without one last, and drops those that
+/// say the same thing at the same place twice.
+pub fn sort(diagnostics: &mut Vec<Diagnostic>) {
+    diagnostics.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.message.cmp(&b.message)));
+    diagnostics.dedup_by(|a, b| (a.code, a.span, &a.message) == (b.code, b.span, &b.message));
+}
+
+fn order(d: &Diagnostic) -> (bool, Option<Span>, std::cmp::Reverse<Severity>, Code) {
+    (d.span.is_none(), d.span, std::cmp::Reverse(d.severity()), d.code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::FileId;
+
+    #[test]
+    fn sorted_by_place_without_doubles() {
+        let at = |file, start| Span::new(FileId(file), start, start + 1);
+        let mut list = vec![
+            Diagnostic::placeless(codes::RUN_DIR, "c"),
+            Diagnostic::new(codes::SYNTAX, at(1, 0), "b"),
+            Diagnostic::new(codes::SYNTAX, at(0, 9), "a"),
+            Diagnostic::new(codes::UNUSED, at(0, 9), "w"),
+            Diagnostic::new(codes::SYNTAX, at(1, 0), "b").label("twice"),
+        ];
+        sort(&mut list);
+        let messages: Vec<&str> = list.iter().map(|d| d.message.as_str()).collect();
+        assert_eq!(messages, ["a", "w", "b", "c"]);
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use crate::diagnostics::{Diagnostic, codes, render};
+use crate::diagnostics::{Diagnostic, codes};
 use crate::sema::consts::Const;
 use crate::sema::model::Model;
 use crate::sema::{self};
@@ -109,7 +109,7 @@ pub fn check(entry: &Path, loader: &dyn Loader, settings: &Settings) -> Checked 
         Err(d) => {
             let mut diagnostics = program.diagnostics;
             diagnostics.push(d);
-            render::sort(&mut diagnostics);
+            crate::diagnostics::sort(&mut diagnostics);
             return Checked { sources, model: None, diagnostics };
         }
     };

@@ -2,6 +2,14 @@
 
 pub mod check;
 pub mod compile;
+#[cfg(feature = "train")]
+pub mod feed;
+#[cfg(feature = "train")]
+pub mod predict;
+#[cfg(feature = "train")]
+pub mod run;
+#[cfg(feature = "train")]
+pub mod training;
 
 pub use check::{Checked, Settings, check};
 pub use compile::{Compiled, compile};

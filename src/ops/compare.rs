@@ -112,7 +112,7 @@ pub struct Orthogonal;
 static ORTHOGONAL: Signature = Signature {
     name: "orthogonal",
     group: Group::Loss,
-    doc: "‖Aᵀ B‖²_F of the places of each example, rows scaled to length 1 (Bousmalis et al. 2016; Liu et al. 2017).",
+    doc: "The mean squared entry of Aᵀ B over the places of each example, rows scaled to length 1: ‖Aᵀ B‖²_F / (p q) (Bousmalis et al. 2016; Liu et al. 2017).",
     inputs: &[input("a"), input("b")],
     args: &[],
 };

@@ -1,8 +1,14 @@
-//! Signatures of the `data` block: field types, formats and settings.
+//! Signatures of the `data` block: its settings and the types of fields.
 
+use super::formats;
 use super::signature::*;
 
-const TOKENS: Arg = arg("tokens", Kind::Any, Default::Word("space"), "How a text is split: `space`, `words`, `chars`, `bytes`, `bpe(8000)` or a tokenizer file.");
+const TOKENS: Arg = arg(
+    "tokens",
+    Kind::Any,
+    Default::Word("space"),
+    "How a text is split: `space`, `words`, `chars`, `bytes`, `bpe(8000)` or a tokenizer file.",
+);
 const LOWER: Arg = arg("lower", Kind::Bool, Default::Bool(false), "Fold to lower case.");
 const MAX: Arg = arg("max", COUNT, Default::Unset, "Keep at most this many tokens.");
 const ALONG: Arg = required("of", Kind::Any, "The field whose axis it runs along.");
@@ -33,9 +39,6 @@ types! {
     RANKING, "ranking", &[ALONG], "A grade for each member of a set of texts.";
 }
 
-/// Names of the file formats.
-pub const FORMATS: &[&str] = &["lines", "conll", "conllu", "jsonl", "csv", "tsv", "parquet", "squad", "text"];
-
 /// Settings of a `data` block.
 pub static DATA: Signature = Signature {
     name: "data",
@@ -43,12 +46,22 @@ pub static DATA: Signature = Signature {
     doc: "A data set: its files, their format and the typed fields in them.",
     inputs: &[],
     args: &[
-        required("format", Kind::Word(FORMATS), "How the files are written."),
-        arg("separator", Kind::Str, Default::Unset, "The character between columns of `csv`; with `\" \"` the last column takes the rest."),
+        required("format", Kind::Word(formats::NAMES), "How the files are written."),
+        arg(
+            "separator",
+            Kind::Str,
+            Default::Unset,
+            "The character between columns of `csv`; with `\" \"` the last column takes the rest.",
+        ),
         required("train", Kind::Any, "A path, or a list of paths that are read in order."),
         arg("dev", Kind::Any, Default::Unset, "A path, a list, or a share such as `10% of train`."),
         arg("test", Kind::Any, Default::Unset, "A path, a list, or a share such as `10% of train`."),
         arg("limit", COUNT, Default::Unset, "Take the first examples of each split."),
-        arg("on_error", Kind::Word(&["stop", "skip"]), Default::Word("stop"), "What a malformed example does: stop, or be left out and counted."),
+        arg(
+            "on_error",
+            Kind::Word(&["stop", "skip"]),
+            Default::Word("stop"),
+            "What a malformed example does: stop, or be left out and counted.",
+        ),
     ],
 };

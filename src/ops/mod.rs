@@ -7,12 +7,14 @@ pub mod compare;
 pub mod conv;
 pub mod dense;
 pub mod fields;
+pub mod formats;
 pub mod gradient;
 pub mod internal;
 pub mod later;
 pub mod noise;
 pub mod pooling;
 pub mod recurrent;
+mod reference;
 pub mod signature;
 pub mod tasks;
 pub mod training;
@@ -217,7 +219,7 @@ pub fn attrs<const N: usize>(pairs: [(&str, Attr); N]) -> Attrs {
 /// Whether no gradient passes through a node of this operation.
 pub fn cuts_gradient(op: &str) -> bool {
     const CUTS: &[&str] =
-        &["detach", "one_hot", "read_gold", "forced_label", "argmax", "tag_decode", "crf_decode", "above", "sample", "top", "figure"];
+        &["detach", "one_hot", "read_gold", "forced_label", "argmax", "tag_decode", "crf_decode", "above", "sample", "figure"];
     CUTS.contains(&op)
 }
 
@@ -244,4 +246,12 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 /// The task kind of this name.
 pub fn task_kind(name: &str) -> Option<&'static dyn TaskKind> {
     TASKS.iter().copied().find(|t| t.signature().name == name)
+}
+
+/// What the reference says of formats.
+const FORMAT_NOTE: &str = "Paths are relative to the program, or to `--data`. Gzip is read too.";
+
+/// The reference pages of the language, made from the tables.
+pub fn reference() -> String {
+    reference::pages()
 }

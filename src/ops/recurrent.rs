@@ -114,11 +114,12 @@ impl Recurrent {
 /// Parameters of one direction of an LSTM of `h` units: `w_ih [4h, in]`, `w_hh [4h, h]`, `bias [4h]`.
 pub fn lstm_params<'a>(c: &mut Checker<'a>, call: &Call<'a>, suffix: &str, width: &Width, h: usize) -> Checked<Vec<ParamId>> {
     let init = Init::Uniform(1.0 / (h as f32).sqrt());
-    let mut one = |name: &str, shape: Vec<Width>| c.param(call, &format!("{name}{suffix}"), shape, init.clone());
+    let mut one = |name: &str, shape: Vec<Width>, init: Init| c.param(call, &format!("{name}{suffix}"), shape, init);
     Ok(vec![
-        one("w_ih", vec![(4 * h).into(), width.clone()])?,
-        one("w_hh", vec![(4 * h).into(), h.into()])?,
-        one("bias", vec![(4 * h).into()])?,
+        one("w_ih", vec![(4 * h).into(), width.clone()], init.clone())?,
+        one("w_hh", vec![(4 * h).into(), h.into()], init)?,
+        // A forget gate that begins open remembers over long texts (Jozefowicz et al. 2015).
+        one("bias", vec![(4 * h).into()], Init::ForgetOne)?,
     ])
 }
 

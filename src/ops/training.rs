@@ -12,21 +12,42 @@ macro_rules! words {
 }
 
 const LR: Arg = arg("lr", POSITIVE, Default::Float(1e-3), "Learning rate.");
+const BETAS: Arg = arg("betas", Kind::Any, Default::Unset, "`beta1` and `beta2` at once, as in `(0.9, 0.999)`.");
 const BETA1: Arg = arg("beta1", Kind::Share, Default::Float(0.9), "Decay of the mean of gradients.");
 const BETA2: Arg = arg("beta2", Kind::Share, Default::Float(0.999), "Decay of the mean of squared gradients.");
 const EPS: Arg = arg("eps", POSITIVE, Default::Float(1e-8), "Added to the denominator.");
 const DECAY: Arg = arg("weight_decay", POSITIVE, Default::Float(0.0), "L2 penalty, added to the gradient.");
 
 words! {
-    OPTIMIZERS, "Optimisers.",
-    SGD, "sgd", &[arg("lr", POSITIVE, Default::Float(0.1), "Learning rate."), arg("momentum", Kind::Share, Default::Float(0.0), "Momentum."), arg("nesterov", Kind::Bool, Default::Bool(false), "Nesterov's momentum."), DECAY], "Stochastic gradient descent.";
-    ADAM, "adam", &[LR, BETA1, BETA2, EPS, DECAY], "Adam (Kingma & Ba 2015).";
-    ADAMW, "adamw", &[LR, BETA1, BETA2, EPS, arg("weight_decay", POSITIVE, Default::Float(0.01), "Decay of the weights, apart from the gradient.")], "Adam with decoupled weight decay (Loshchilov & Hutter 2019).";
-    ADAGRAD, "adagrad", &[arg("lr", POSITIVE, Default::Float(1e-2), "Learning rate."), arg("eps", POSITIVE, Default::Float(1e-10), "Added to the denominator."), DECAY], "Adagrad (Duchi et al. 2011).";
-    RADAM, "radam", &[LR, BETA1, BETA2, EPS, DECAY], "Rectified Adam (Liu et al. 2020).";
+    OPTIMIZERS, "Optimisers, with the names and defaults of PyTorch.",
+    SGD, "sgd", &[
+        LR,
+        arg("momentum", POSITIVE, Default::Float(0.0), "Momentum."),
+        arg("nesterov", Kind::Bool, Default::Bool(false), "Nesterov's momentum."),
+        DECAY,
+    ], "Stochastic gradient descent.";
+    ADAM, "adam", &[LR, BETAS, EPS, DECAY, BETA1, BETA2], "Adam (Kingma & Ba 2015).";
+    ADAMW, "adamw", &[
+        LR,
+        BETAS,
+        EPS,
+        arg("weight_decay", POSITIVE, Default::Float(0.01), "Decay of the weights, apart from the gradient."),
+        BETA1,
+        BETA2,
+    ], "Adam with decoupled weight decay (Loshchilov & Hutter 2019).";
+    ADAGRAD, "adagrad", &[
+        arg("lr", POSITIVE, Default::Float(1e-2), "Learning rate."),
+        arg("eps", POSITIVE, Default::Float(1e-10), "Added to the denominator."),
+        DECAY,
+    ], "Adagrad (Duchi et al. 2011).";
+    RADAM, "radam", &[LR, BETAS, EPS, DECAY, BETA1, BETA2], "Rectified Adam (Liu et al. 2020).";
 }
 
-const WARMUP: Arg = arg("warmup", Kind::Length, Default::Unset, "Steps, or share of all steps, in which the rate climbs from 0.");
+/// The optimiser of a program that names none.
+pub static DEFAULT_OPTIMIZER: &Signature = &ADAMW;
+
+const WARMUP: Arg =
+    arg("warmup", Kind::Length, Default::Unset, "Steps, or share of all steps, in which the rate climbs from 0.");
 
 words! {
     SCHEDULES, "How the learning rate runs.",
@@ -34,10 +55,21 @@ words! {
     LINEAR, "linear", &[WARMUP], "Down to 0 at the last step.";
     COSINE, "cosine", &[WARMUP], "Half a cosine down to 0 (Loshchilov & Hutter 2017).";
     INVERSE_SQRT, "inverse_sqrt", &[WARMUP], "√(warmup / step) after the warm-up (Vaswani et al. 2017).";
-    STEP, "step", &[required("every", COUNT, "Epochs."), arg("gamma", Kind::Share, Default::Float(0.1), "Factor."), WARMUP], "Times a factor every few epochs.";
+    STEP, "step", &[
+        required("every", COUNT, "Epochs between two reductions."),
+        arg("gamma", Kind::Share, Default::Float(0.1), "Factor of a reduction."),
+        WARMUP,
+    ], "Times a factor every few epochs.";
     EXPONENTIAL, "exponential", &[required("gamma", Kind::Share, "Factor of each epoch."), WARMUP], "Times a factor every epoch.";
-    PLATEAU, "plateau", &[arg("factor", Kind::Share, Default::Float(0.5), "Factor."), arg("patience", Kind::Int(0, i64::MAX), Default::Int(2), "Epochs without improvement before it."), WARMUP], "Times a factor when what selects stops to improve.";
+    PLATEAU, "plateau", &[
+        arg("factor", Kind::Share, Default::Float(0.5), "Factor of a reduction."),
+        arg("patience", Kind::Int(0, i64::MAX), Default::Int(2), "Epochs without improvement before a reduction."),
+        WARMUP,
+    ], "Times a factor when what selects stops to improve.";
 }
+
+/// The schedule of a program that names none.
+pub static DEFAULT_SCHEDULE: &Signature = &CONSTANT;
 
 words! {
     BATCHES, "Sizes of a batch, beside a number of examples.",
@@ -71,24 +103,53 @@ words! {
     GRADDROP, "graddrop", &[], "Gradient sign dropout (Chen et al. 2020).";
 }
 
-const STAGE_ARGS: &[Arg] = &[
+/// Ways to sample and to balance that this build knows and does not train with yet.
+const LATER: &[&str] =
+    &["annealed", "bandit", "dwa", "gradnorm", "pcgrad", "cagrad", "mgda", "imtl", "nash_mtl", "graddrop"];
+
+/// Whether this build trains with a way to sample or to balance.
+pub fn runs(word: &str) -> bool {
+    !LATER.contains(&word)
+}
+
+/// Words that `device` may be, beside `"cuda:1"`.
+pub const DEVICES: &[&str] = &["auto", "cpu", "cuda", "metal"];
+
+/// Settings of the whole program, then those that stages share with the `train` block, then
+/// those of stages alone.
+const ALL_ARGS: &[Arg] = &[
+    arg("seed", Kind::Int(0, i64::MAX), Default::Int(1), "Seed of everything random."),
+    arg("device", Kind::Any, Default::Word("auto"), "`auto`, `cpu`, `cuda`, `\"cuda:1\"` or `metal`."),
+    arg("precision", Kind::Word(&["f32", "bf16"]), Default::Word("f32"), "Numbers of the computation."),
     arg("epochs", COUNT, Default::Int(20), "Passes over the data."),
     arg("batch", Kind::Any, Default::Int(32), "Examples in a batch, or `tokens(4096)`."),
     arg("accumulate", COUNT, Default::Int(1), "Batches whose gradients are averaged before a step."),
     arg("optimizer", Kind::Call(OPTIMIZERS), Default::Word("adamw"), "The optimiser."),
     arg("schedule", Kind::Call(SCHEDULES), Default::Word("constant"), "How the learning rate runs."),
-    arg("clip", POSITIVE, Default::Unset, "Largest norm of the gradient."),
+    arg("clip", POSITIVE, Default::Unset, "Largest norm of the gradient; nothing is clipped when left out."),
     arg("sample", Kind::Any, Default::Word("proportional"), "Which data set or task a step takes."),
     arg("balance", Kind::Any, Default::Word("weighted"), "How task losses are weighed."),
-    arg("select", Kind::Any, Default::Unset, "The figure on dev that picks the best epoch; the mean of the tasks' main shares when left out."),
-    arg("patience", COUNT, Default::Unset, "Epochs without improvement before it stops."),
-    arg("seed", Kind::Int(0, i64::MAX), Default::Int(1), "Seed of everything random."),
-    arg("device", Kind::Any, Default::Word("auto"), "`auto`, `cpu`, `cuda:0` or `metal`."),
-    arg("precision", Kind::Word(&["f32", "bf16"]), Default::Word("f32"), "Numbers of the computation."),
-    arg("tasks", Kind::Any, Default::Unset, "Tasks that a stage trains; all when left out."),
-    arg("freeze", Kind::Any, Default::Unset, "Layers and tasks that a stage leaves as they are."),
-    arg("reset", Kind::Any, Default::Unset, "Layers and tasks that begin anew."),
-    arg("after", Kind::Any, Default::Unset, "The stage whose weights it begins with; the one before when left out."),
+    arg(
+        "select",
+        Kind::Any,
+        Default::Unset,
+        "The figure on dev that picks the best epoch. When left out: the mean of the tasks' first metrics that are shares, else the sum of dev losses.",
+    ),
+    arg("patience", COUNT, Default::Unset, "Epochs without improvement before it stops; never when left out."),
+    arg(
+        "tasks",
+        Kind::Any,
+        Default::Unset,
+        "Tasks that a stage trains, all when left out. A loss item is active where all tasks that it names are trained.",
+    ),
+    arg("freeze", Kind::Any, Default::Unset, "Layers, tasks and parts of them that a stage leaves as they are."),
+    arg("reset", Kind::Any, Default::Unset, "Layers, tasks and parts of them that begin anew."),
+    arg(
+        "after",
+        Kind::Any,
+        Default::Unset,
+        "The earlier stage whose weights it begins with; the one before when left out.",
+    ),
 ];
 
 /// Settings of the `train` block.
@@ -97,23 +158,48 @@ pub static TRAIN: Signature = Signature {
     group: Group::Internal,
     doc: "How the program is trained.",
     inputs: &[],
-    args: STAGE_ARGS.split_at(13).0,
+    args: ALL_ARGS.split_at(13).0,
 };
 
 /// Settings of a `stage`.
 pub static STAGE: Signature = Signature {
     name: "stage",
     group: Group::Internal,
-    doc: "A part of training; what it does not set it has from the `train` block.",
+    doc: "A part of training. What it does not set it has from the `train` block.",
     inputs: &[],
-    args: STAGE_ARGS,
+    args: ALL_ARGS.split_at(3).1,
 };
+
+/// Where a setting belongs that stands in a block which does not have it.
+pub fn belongs(setting: &str) -> Option<String> {
+    let has = |s: &Signature| s.arg(setting).is_some();
+    if has(&TRAIN) {
+        return Some(format!("'{setting}' is a setting of the `train` block"));
+    }
+    if has(&STAGE) {
+        return Some(format!("'{setting}' is a setting of a `stage`, as in `stage first {{ {setting}: … }}`"));
+    }
+    let first = |name: &str, table: &[&'static Signature]| {
+        let having = || table.iter().filter(|x| has(x)).map(|x| x.name);
+        having().find(|n| *n == name).or_else(|| having().next())
+    };
+    if let Some(name) = first("adamw", OPTIMIZERS) {
+        return Some(format!("'{setting}' is an argument of the optimiser: `optimizer: {name}({setting}: …)`"));
+    }
+    if let Some(name) = first("linear", SCHEDULES) {
+        return Some(format!("'{setting}' is an argument of the schedule: `schedule: {name}({setting}: …)`"));
+    }
+    if has(&super::fields::DATA) {
+        return Some(format!("'{setting}' is a setting of a `data` block"));
+    }
+    has(&super::tasks::COMMON).then(|| format!("'{setting}' is a setting of a task"))
+}
 
 /// Settings of a `loss` item.
 pub static LOSS: Signature = Signature {
     name: "loss",
     group: Group::Internal,
-    doc: "A loss term.",
+    doc: "One more term of the total loss.",
     inputs: &[],
     args: &[
         arg("weight", Kind::Any, Default::Float(1.0), "Its factor."),

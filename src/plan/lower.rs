@@ -236,7 +236,7 @@ impl Lowering<'_> {
             vote: task.vote,
             head: task.head.clone(),
             weight: task.weight,
-            lr: task.lr,
+            lr: task.lr.map(|lr| lr / self.model.train.stages[0].optimizer.lr().max(f64::MIN_POSITIVE)),
             updates: task.updates.as_ref().map(|u| self.used(u)),
             metrics: self.metrics(task),
             threshold: task.threshold,

@@ -6,7 +6,7 @@ use crate::diagnostics::Diagnostic;
 
 /// Who shows or records a run. Every method has an empty body; `Err` stops nothing: the first
 /// trouble of a watcher is kept in [`Watchers::trouble`].
-pub trait Watch {
+pub trait Watch: Send {
     /// A stage begins, or goes on where a checkpoint left it.
     fn stage(&mut self, _stage: &Stage) -> std::io::Result<()> {
         Ok(())

@@ -141,7 +141,7 @@ pub fn check(program: Program, sources: &SourceMap, overrides: HashMap<String, C
     }
     let mut diagnostics = std::mem::take(&mut c.diagnostics);
     lints::allow(&mut diagnostics, &files, sources);
-    crate::diagnostics::render::sort(&mut diagnostics);
+    crate::diagnostics::sort(&mut diagnostics);
     if diagnostics.iter().any(Diagnostic::is_error) {
         model = None;
     }
@@ -298,7 +298,7 @@ fn loss<'a>(c: &mut Checker<'a>, symbol: &Symbol<'a>, member: usize) {
     }
     let Ok(weight) = weight else { return };
     let name = scope.owner.clone().unwrap_or_default().to_string();
-    c.losses.push(LossData { name, node, weight, settings, span: symbol.span });
+    c.losses.push(LossData { name, node, weight, settings, scope, span: symbol.span });
 }
 
 /// The model of a program without mistakes.
@@ -312,7 +312,7 @@ fn finish(c: &mut Checker<'_>, name: String, metrics: Vec<MetricPlan>, train: cr
     let losses = (0..c.losses.len())
         .map(|i| {
             let l = c.losses[i].clone();
-            let updates = l.settings.any("updates").and_then(|e| c.paths(e, &Scope::default()).ok());
+            let updates = l.settings.any("updates").and_then(|e| c.paths(e, &l.scope).ok());
             ModelLoss { name: l.name, node: l.node, weight: l.weight, updates, span: l.span }
         })
         .collect();
@@ -363,7 +363,8 @@ fn model_task(c: &mut Checker<'_>, i: usize) -> Option<ModelTask> {
 fn not_run(c: &Checker<'_>) -> Vec<(String, Span)> {
     let mut found: Vec<(String, Span)> = Vec::new();
     for node in &c.graph.nodes {
-        if ops::operation(node.op).is_some_and(|op| !op.runs()) {
+        // What stands in for the head of such a task is named by the task itself.
+        if node.op != "generated" && ops::operation(node.op).is_some_and(|op| !op.runs()) {
             found.push((node.op.to_string(), node.span));
         }
     }

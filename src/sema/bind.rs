@@ -202,7 +202,9 @@ impl<'a> Checker<'a> {
             let message = format!("'{}' has no {} '{}'", signature.name, words.thing, name.text);
             let mut d = Diagnostic::new(words.unknown, name.span, message);
             let names = signature.args.iter().map(|a| a.name).chain(signature.inputs.iter().map(|i| i.name));
-            if let Some(near) = suggest::nearest(&name.text, names.clone()) {
+            if let (true, Some(place)) = (words.are_settings(), ops::training::belongs(&name.text)) {
+                d = d.help(place);
+            } else if let Some(near) = suggest::nearest(&name.text, names.clone()) {
                 d = d.fix(name.span, near, format!("did you mean '{near}'?"));
             } else {
                 let known: Vec<&str> = names.collect();
@@ -335,6 +337,11 @@ struct Words {
 impl Words {
     const ARGUMENT: Words = Words { thing: "argument", unknown: codes::UNKNOWN_ARGUMENT };
     const SETTING: Words = Words { thing: "setting", unknown: codes::UNKNOWN_SETTING };
+
+    /// Whether they are settings of a block, which has neighbours they may have been meant for.
+    fn are_settings(&self) -> bool {
+        self.unknown == codes::UNKNOWN_SETTING
+    }
 }
 
 fn next_free(bound: &Bound<'_>) -> Option<&'static ops::Arg> {

@@ -13,6 +13,7 @@ pub mod graph;
 pub mod items;
 mod lints;
 pub mod model;
+mod paths;
 pub mod suggest;
 pub mod symbols;
 pub mod tasks;

@@ -80,6 +80,8 @@ pub struct LossData<'a> {
     pub weight: f64,
     /// Its settings.
     pub settings: Bound<'a>,
+    /// The loop names around it.
+    pub scope: super::call::Scope<'a>,
     /// The name in its declaration.
     pub span: Span,
 }
@@ -156,4 +158,39 @@ pub struct ModelLoss {
     pub updates: Option<Vec<ParamId>>,
     /// The name in its declaration.
     pub span: Span,
+}
+
+impl Model {
+    fn shown(&self, node: NodeId) -> String {
+        use super::types::{Shown, Symbol};
+        let names = |s| match s {
+            Symbol::Space(id) => format!("|{}|", self.spaces[id.0].name),
+            Symbol::Vocab(id) => format!("|{}|", self.graph.vocabs[id.0].name),
+        };
+        Shown { ty: self.graph.ty(node), names: &names }.to_string()
+    }
+
+    /// The type of what each task reads and gives, a line a task.
+    pub fn types_text(&self) -> String {
+        let mut text = String::new();
+        for task in &self.tasks {
+            let (hidden, label) = (self.shown(task.built.hidden), self.shown(task.built.label));
+            text.push_str(&format!("task {}: {} reads {hidden}, gives {label}\n", task.name, task.kind));
+        }
+        for loss in &self.losses {
+            text.push_str(&format!("loss {}: {}\n", loss.name, self.shown(loss.node)));
+        }
+        text
+    }
+
+    /// The typed graph, a line a value.
+    pub fn graph_text(&self) -> String {
+        let mut text = String::new();
+        for (i, node) in self.graph.nodes.iter().enumerate() {
+            let inputs: Vec<String> = node.inputs.iter().map(|n| format!("%{}", n.0)).collect();
+            let path = if node.path.is_empty() { String::new() } else { format!("  // {}", node.path) };
+            text.push_str(&format!("%{i} = {}({}): {}{path}\n", node.op, inputs.join(", "), self.shown(NodeId(i))));
+        }
+        text
+    }
 }

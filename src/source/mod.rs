@@ -100,6 +100,11 @@ impl SourceMap {
         self.file(span.file).text.get(span.range()).unwrap_or("")
     }
 
+    /// The bytes of a line, counted from 0, with its line break.
+    pub fn line_range(&self, file: FileId, line: u32) -> Option<std::ops::Range<usize>> {
+        self.file(file).lines.line(line).map(std::ops::Range::from)
+    }
+
     /// Where a byte of a file is; offsets past the end, or inside a character, are moved back.
     pub fn place(&self, file: FileId, offset: u32) -> Place {
         let file = self.file(file);

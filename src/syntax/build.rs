@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
+use pest::Parser;
 use pest::iterators::{Pair, Pairs};
 
 use super::ast::{Ident, Item, ItemKind, Setting};
 use super::docs::Docs;
 use super::errors;
-use super::grammar::Rule;
+use super::grammar::{MtlParser, Rule};
 use super::lexer::{Kind, Lexed};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::source::{FileId, Span};
@@ -25,13 +26,21 @@ pub(super) struct Builder<'a> {
     pub diagnostics: Vec<Diagnostic>,
     /// How many `}` will stand alone because of what was reported already.
     debt: usize,
+    /// Where the text that pairs count from begins in the file.
+    base: usize,
+}
+
+/// The pair of a slice parsed on its own, and where the slice begins.
+pub(super) struct Whole<'a> {
+    base: usize,
+    pair: Pair<'a, Rule>,
 }
 
 impl<'a> Builder<'a> {
     /// A builder that has seen nothing.
     pub fn new(file: FileId, text: &'a str, blanked: &'a str, lexed: &'a Lexed, docs: &'a Docs) -> Self {
         let (tolerated, diagnostics) = Default::default();
-        Self { file, text, blanked, lexed, docs, tolerated, diagnostics, debt: 0 }
+        Self { file, text, blanked, lexed, docs, tolerated, diagnostics, debt: 0, base: 0 }
     }
 
     /// The items of a file.
@@ -64,8 +73,8 @@ impl<'a> Builder<'a> {
             Rule::train_item => ItemKind::Train(self.train_item(pair)),
             Rule::for_item => ItemKind::For(self.for_item(pair)?),
             _ => {
-                self.bad(&pair);
-                return None;
+                let whole = self.bad(&pair)?;
+                return self.rebased(whole, |b, p| b.item(p));
             }
         };
         Some(Item { docs, span, kind })
@@ -74,11 +83,12 @@ impl<'a> Builder<'a> {
     /// The place of a pair, without the blanks and comments that pest leaves at its end.
     pub fn span(&self, pair: &Pair<'_, Rule>) -> Span {
         let span = pair.as_span();
+        let (start, end) = (self.base + span.start(), self.base + span.end());
         let end = match pair.as_rule() {
-            Rule::name | Rule::word | Rule::number | Rule::string => span.end(),
-            _ => self.lexed.trim_end(span.end()).max(span.start()),
+            Rule::name | Rule::word | Rule::number | Rule::string => end,
+            _ => self.lexed.trim_end(end).max(start),
         };
-        Span::new(self.file, span.start(), end)
+        Span::new(self.file, start, end)
     }
 
     /// A word with its place.
@@ -99,8 +109,8 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Reports a slice that did not parse.
-    pub fn bad(&mut self, pair: &Pair<'_, Rule>) {
+    /// Reports a slice that did not parse. What stands whole at its beginning is given back.
+    pub fn bad(&mut self, pair: &Pair<'_, Rule>) -> Option<Whole<'a>> {
         let range = self.span(pair).range();
         let alone = match pair.as_rule() {
             Rule::bad_field => Rule::field_alone,
@@ -111,22 +121,41 @@ impl<'a> Builder<'a> {
             Rule::bad_for => Rule::for_alone,
             _ => Rule::item_alone,
         };
-        let slice = errors::Slice {
-            file: self.file,
-            text: self.text,
-            blanked: self.blanked,
-            lexed: self.lexed,
-            range,
+        let (file, text, blanked, lexed) = (self.file, self.text, self.blanked, self.lexed);
+        let slice = errors::Slice { file, text, blanked, lexed, range };
+        let Some((end, rest)) = errors::whole_before(&slice, alone) else {
+            self.report(&slice, alone);
+            return None;
         };
+        let after = match alone {
+            Rule::item_alone | Rule::let_alone => alone,
+            _ => Rule::entry_alone,
+        };
+        self.report(&errors::Slice { range: rest..slice.range.end, ..slice }, after);
+        let base = slice.range.start;
+        let pairs = MtlParser::parse(alone, blanked.get(base..end)?).ok()?;
+        let pair = pairs.flat_map(Pair::into_inner).next()?;
+        Some(Whole { base, pair })
+    }
+
+    fn report(&mut self, slice: &errors::Slice<'_>, alone: Rule) {
         self.debt += slice.unclosed_braces();
-        self.diagnostics.push(errors::explain(&slice, alone));
-        self.tolerate(slice.range);
+        self.diagnostics.push(errors::explain(slice, alone));
+        self.tolerate(slice.range.clone());
+    }
+
+    /// Builds from a slice parsed on its own, whose pairs count from its start.
+    pub fn rebased<T>(&mut self, whole: Whole<'a>, build: impl FnOnce(&mut Self, Pair<'a, Rule>) -> T) -> T {
+        let before = std::mem::replace(&mut self.base, whole.base);
+        let built = build(self, whole.pair);
+        self.base = before;
+        built
     }
 
     /// Reports a block without an end.
     pub fn unclosed(&mut self, open: Option<Span>, end: &Pair<'_, Rule>) {
         let Some(open) = open else { return };
-        let end = end.as_span().start();
+        let end = self.base + end.as_span().start();
         let next = self.lexed.tokens.get(self.lexed.at_or_after(end));
         let mut problem =
             Diagnostic::new(codes::UNCLOSED, open, "this `{` is never closed").label("opened here");

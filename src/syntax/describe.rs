@@ -14,8 +14,7 @@ pub(super) enum Expected {
 /// The name of a rule in messages; `None` for rules that no message needs.
 pub(super) fn describe(rule: Rule) -> Option<&'static str> {
     Some(match rule {
-        Rule::name | Rule::decl => "a name",
-        Rule::word => "a word",
+        Rule::name | Rule::decl | Rule::word => "a name",
         Rule::number => "a number",
         Rule::string => "a string",
         Rule::boolean => "`true` or `false`",

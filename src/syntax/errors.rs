@@ -107,6 +107,18 @@ pub(super) fn explain(slice: &Slice<'_>, alone: Rule) -> Diagnostic {
     near::miss(&miss).unwrap_or_else(|| plain(&miss))
 }
 
+/// Where a slice that begins with a whole item or entry goes on with something else on a new line:
+/// the end of the first, and the start of the rest.
+pub(super) fn whole_before(slice: &Slice<'_>, alone: Rule) -> Option<(usize, usize)> {
+    let (offset, tried) = furthest(slice, alone);
+    let index = slice.lexed.at_or_after(offset);
+    let found =
+        slice.lexed.tokens.get(index).filter(|t| t.kind == Kind::Word && t.start < slice.range.end)?;
+    let prev = slice.lexed.tokens.get(index.checked_sub(1)?).filter(|t| t.start >= slice.range.start)?;
+    let new_line = slice.text.get(prev.end..found.start)?.contains('\n');
+    (new_line && expected(&tried) == Expected::Nothing).then_some((prev.end, found.start))
+}
+
 /// How far the slice parses, and what was tried there.
 fn furthest(slice: &Slice<'_>, alone: Rule) -> (usize, Vec<Rule>) {
     let text = slice.blanked.get(slice.range.clone()).unwrap_or("");

@@ -96,8 +96,16 @@ impl Builder<'_> {
             Rule::stage => body.stages.extend(self.stage(pair).map(StageEntry::Stage)),
             Rule::for_stage => body.stages.extend(self.for_stage(pair)),
             Rule::let_item => body.lets.extend(self.let_item(pair)),
-            Rule::bad_field | Rule::lost_field | Rule::bad_setting | Rule::bad_stage => self.bad(&pair),
-            Rule::bad_let | Rule::bad_for => self.bad(&pair),
+            Rule::bad_field
+            | Rule::lost_field
+            | Rule::bad_setting
+            | Rule::bad_stage
+            | Rule::bad_let
+            | Rule::bad_for => {
+                if let Some(whole) = self.bad(&pair) {
+                    self.rebased(whole, |b, p| b.entry(body, p));
+                }
+            }
             _ => {}
         }
     }
@@ -219,7 +227,7 @@ impl Builder<'_> {
     }
 
     pub(super) fn train_item(&mut self, pair: Pair<'_, Rule>) -> Train {
-        let start = pair.as_span().start();
+        let start = self.span(&pair).start as usize;
         let keyword = Span::new(self.file, start, start + "train".len());
         let Body { settings, stages, .. } = self.parts(pair).body;
         Train { keyword, settings, stages }

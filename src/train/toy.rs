@@ -118,6 +118,7 @@ pub fn plan() -> Plan {
     };
     Plan {
         version: VERSION,
+        base: Default::default(),
         name: "toy".into(),
         datasets: vec![dataset("people"), dataset("cars")],
         spaces: vec![],

@@ -48,9 +48,7 @@ pub fn softmax_cross_entropy(
 }
 
 fn row_loss(row: &[f32], gold: usize, smoothing: f32) -> f32 {
-    let top = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let log_sum = row.iter().map(|x| (x - top).exp()).sum::<f32>().ln() + top;
-    let mut loss = log_sum - (1.0 - smoothing) * row[gold];
+    let mut loss = simd::log_sum_exp(row) - (1.0 - smoothing) * row[gold];
     if smoothing > 0.0 {
         loss -= smoothing * row.iter().sum::<f32>() / row.len() as f32;
     }
@@ -97,7 +95,8 @@ pub fn sigmoid_bce(logits: &Tensor, targets: &Arc<Vec<f32>>) -> Result<Tensor> {
         (n, 1),
         move |x| {
             let rows = x.chunks_exact(c.max(1)).zip(t.chunks_exact(c.max(1)));
-            rows.map(|(x, t)| if t[0].is_nan() { 0.0 } else { x.iter().zip(t).map(|(x, t)| bce(*x, *t)).sum() }).collect()
+            rows.map(|(x, t)| if t[0].is_nan() { 0.0 } else { x.iter().zip(t).map(|(x, t)| bce(*x, *t)).sum() })
+                .collect()
         },
         move |x, _, g| {
             let mut out = x.to_vec();
@@ -155,10 +154,8 @@ pub fn regression(x: &Tensor, targets: &Arc<Vec<f32>>, huber: bool) -> Result<Te
 pub fn kl_to_soft(logits: &Tensor, targets: &Arc<Vec<f32>>) -> Result<Tensor> {
     let (n, c) = logits.dims2()?;
     let clean: Vec<f32> = targets.iter().map(|t| if t.is_nan() { 0.0 } else { *t }).collect();
-    let entropy: Vec<f32> = clean
-        .chunks_exact(c.max(1))
-        .map(|t| t.iter().map(|p| if *p > 0.0 { p * p.ln() } else { 0.0 }).sum())
-        .collect();
+    let entropy: Vec<f32> =
+        clean.chunks_exact(c.max(1)).map(|t| t.iter().map(|p| if *p > 0.0 { p * p.ln() } else { 0.0 }).sum()).collect();
     let like = |v: Vec<f32>, w: usize| Tensor::from_vec(v, (n, w), logits.device())?.to_dtype(logits.dtype());
     like(entropy, 1)? - (log_softmax(logits)? * like(clean, c)?)?.sum_keepdim(D::Minus1)?
 }

@@ -29,8 +29,9 @@ macro_rules! simd {
 }
 pub(super) use simd;
 
+/// e to the power of `x`, never 0 and never infinite.
 #[inline(always)]
-fn exp_one(x: f32) -> f32 {
+pub(super) fn exp_one(x: f32) -> f32 {
     const ROUND: f32 = 12_582_912.0;
     let x = x.clamp(-87.3, 88.3);
     let shifted = x * std::f32::consts::LOG2_E + ROUND;
@@ -44,8 +45,9 @@ fn exp_one(x: f32) -> f32 {
     (p * r * r + r + 1.0) * power
 }
 
+/// Hyperbolic tangent of `x`.
 #[inline(always)]
-fn tanh_one(x: f32) -> f32 {
+pub(super) fn tanh_one(x: f32) -> f32 {
     let x = x.clamp(-7.905_311, 7.905_311);
     let s = x * x;
     let mut p = -2.760_768_5e-16;
@@ -57,6 +59,12 @@ fn tanh_one(x: f32) -> f32 {
         q = q * s + c;
     }
     x * p / q
+}
+
+/// Logistic function of `x`.
+#[inline(always)]
+pub(super) fn sigmoid_one(x: f32) -> f32 {
+    1.0 / (1.0 + exp_one(-x))
 }
 
 #[inline(always)]
@@ -102,7 +110,7 @@ simd! {
     /// Logistic function.
     pub fn sigmoid(x: &mut [f32]) {
         for x in x {
-            *x = 1.0 / (1.0 + exp_one(-*x));
+            *x = sigmoid_one(*x);
         }
     }
 }
@@ -164,6 +172,14 @@ simd! {
         for x in &mut *row {
             *x /= total;
         }
+    }
+}
+
+simd! {
+    /// `log Σ exp(x)`, with its numbers kept in range.
+    pub fn log_sum_exp(x: &[f32]) -> f32 {
+        let top = lanes(x, x, f32::MIN, |top, x, _| if x > top { x } else { top }, f32::max);
+        lanes(x, x, 0.0, |sum, x, _| sum + exp_one(x - top), |a, b| a + b).ln() + top
     }
 }
 

@@ -115,13 +115,14 @@ fn cells(line: &str) -> Vec<&str> {
 }
 
 impl Reader {
+    /// A token may be `#` too, so a line is a comment by its form: `# key = value`, a key that is
+    /// declared, or (where comments are declared) another number of columns than a row has.
     fn is_comment(&self, line: &str) -> bool {
-        if self.commented {
-            return line.starts_with("# ")
-                || line.starts_with('#') && comment(line).is_some() && cells(line).len() != self.columns.unwrap_or(0);
-        }
-        let word = |key: &str| key.chars().all(|c| c.is_alphanumeric() || "_-".contains(c));
-        line.starts_with("# ") && comment(line).is_some_and(|(key, _)| word(key))
+        let key = comment(line).map(|(key, _)| key);
+        let declared = |key| self.plan.iter().flatten().any(|p| *p == Pick::Comment(String::from(key)));
+        let word = |key: &str| key.chars().all(|c| c.is_alphanumeric() || "_-.".contains(c));
+        let other = || self.commented && self.columns != Some(cells(line).len());
+        key.is_some_and(declared) || line.starts_with("# ") && (key.is_some_and(word) || other())
     }
 
     fn read(&mut self, block: &Block) -> Read<Vec<Vec<Raw>>> {

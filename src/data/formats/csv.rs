@@ -36,7 +36,12 @@ pub fn table(input: Input<'_>, table: Table) -> Read<Box<dyn Records>> {
         Source::Name(_) => None,
     });
     let most = wanted.max().unwrap_or(1);
-    let mut rows = Rows { lines: input.from.lines()?, table, most: if header { usize::MAX } else { most } };
+    let mut rows = Rows {
+        lines: input.from.lines()?,
+        table,
+        most: if header { usize::MAX } else { most },
+        keep_blank: input.lenient && !header,
+    };
     let mut names = Vec::new();
     if header {
         names = rows.next()?.map(|row| row.cells).unwrap_or_default();
@@ -89,6 +94,8 @@ struct Rows {
     lines: Lines,
     table: Table,
     most: usize,
+    /// At prediction without a header, a blank line is an example like any other.
+    keep_blank: bool,
 }
 
 impl Rows {
@@ -97,7 +104,10 @@ impl Rows {
             let Some(text) = self.lines.next()?.map(str::to_owned) else { return Ok(None) };
             let (line, at) = (self.lines.line(), self.lines.start());
             if text.trim().is_empty() {
-                continue;
+                match self.keep_blank {
+                    true => return Ok(Some(Row { line, at, cells: vec![String::new(); self.most] })),
+                    false => continue,
+                }
             }
             let Table { separator, quoted, rest } = self.table;
             let cells = match (quoted, rest) {

@@ -16,6 +16,8 @@ struct Field {
     keys: Vec<String>,
     needed: bool,
     seen: bool,
+    /// Another field reads inside the same key.
+    shared: bool,
 }
 
 struct Reader {
@@ -36,9 +38,19 @@ fn open(input: Input<'_>) -> Read<Box<dyn Records>> {
         keys: list.into_iter().map(key).collect(),
         needed: matches!(f.ty, FieldType::Text { .. } | FieldType::Texts { .. }),
         seen: false,
+        shared: false,
     });
-    let fields = fields.collect();
+    let mut fields: Vec<Field> = fields.collect();
+    let roots: Vec<String> = fields.iter().flat_map(|f| &f.keys).map(|k| root(k).to_owned()).collect();
+    for field in &mut fields {
+        let times = |key: &String| roots.iter().filter(|r| *r == root(key)).count();
+        field.shared = field.keys.iter().any(|k| times(k) > 1);
+    }
     Ok(Box::new(Reader { lines: input.from.lines()?, fields, first: Vec::new(), lenient: input.lenient }))
+}
+
+fn root(key: &str) -> &str {
+    key.split('.').next().unwrap_or(key)
 }
 
 /// The value at a dotted path; the whole path as one key goes first.
@@ -86,14 +98,11 @@ impl Reader {
     }
 
     fn values(&mut self, mut object: Value) -> Read<Vec<Vec<Raw>>> {
-        let roots: Vec<String> =
-            self.fields.iter().flat_map(|f| &f.keys).map(|k| k.split('.').next().unwrap_or(k).to_owned()).collect();
         let mut values = Vec::with_capacity(self.fields.len());
         for field in 0..self.fields.len() {
             let mut list = Vec::new();
             for key in self.fields[field].keys.clone() {
-                let root = key.split('.').next().unwrap_or(&key);
-                let shared = roots.iter().filter(|r| *r == root).count() > 1;
+                let shared = self.fields[field].shared;
                 let found = take(&mut object, &key, shared);
                 if found.is_none() && self.fields[field].needed && !self.fields[field].seen && !self.lenient {
                     return Err(self.no_key(field, &key));

@@ -30,7 +30,7 @@ fn open(input: Input<'_>) -> Read<Box<dyn Records>> {
             let Source::Name(name) = source else { return Err(numbered(field, &input.spec.fields[field].name)) };
             let at = names.iter().position(|n| *n == name).unwrap_or(names.len());
             if at == names.len() {
-                let (file, shown) = find(&path, &shown, &name).map_err(|e| e.of(field))?;
+                let (file, shown) = find(&path, &shown, &name, field)?;
                 files.push(Lines::open(&file, &shown).map_err(|e| e.of(field))?);
                 names.push(name);
             }
@@ -51,7 +51,7 @@ fn numbered(field: usize, name: &str) -> Fault {
 }
 
 /// `train/NAME`, else `train.NAME`, with or without `.gz`.
-fn find(path: &Path, shown: &str, name: &str) -> Read<(PathBuf, String)> {
+fn find(path: &Path, shown: &str, name: &str, field: usize) -> Read<(PathBuf, String)> {
     let dotted = PathBuf::from(format!("{}.{name}", path.display()));
     let inside = path.join(name);
     let zipped = |p: &Path| PathBuf::from(format!("{}.gz", p.display()));
@@ -71,7 +71,7 @@ fn find(path: &Path, shown: &str, name: &str) -> Read<(PathBuf, String)> {
     let beside = names_in(path);
     Err(match beside.is_empty() {
         true => fault.help("paths are relative to the `.mtl` file, or to `--data DIR`"),
-        false => fault.help(format!("the folder `{shown}` has {}", listed(&beside))),
+        false => fault.help(format!("the folder `{shown}` has {}", listed(&beside))).of(field),
     })
 }
 

@@ -34,6 +34,9 @@ pub fn check(ty: &FieldType) -> Read<()> {
 
 /// A text as tokens.
 pub fn text(raws: &[Raw], name: &str, cut: Cut<'_>, lexicon: &Lexicon) -> Read<(FieldValue, Axis)> {
+    if raws.iter().all(|r| matches!(r, Raw::Absent | Raw::Json(Value::Null))) {
+        return Err(Fault::example(format!("field '{name}' is missing")));
+    }
     let mut ids = Vec::new();
     for raw in raws {
         pieces(raw, name, cut, lexicon, &mut ids)?;
@@ -48,7 +51,6 @@ pub fn texts(raw: &Raw, name: &str, cut: Cut<'_>, lexicon: &Lexicon) -> Read<(Fi
     let mut members = Vec::new();
     match raw {
         Raw::Column(cells) => members.extend(cells.iter().map(|c| Raw::Text(c.to_owned()))),
-        Raw::Absent | Raw::Json(Value::Null) if cut.lenient => {}
         _ => match super::json(raw, name)? {
             Some(Value::Array(items)) => members.extend(items.into_iter().map(Raw::Json)),
             Some(other) => {
@@ -60,7 +62,7 @@ pub fn texts(raw: &Raw, name: &str, cut: Cut<'_>, lexicon: &Lexicon) -> Read<(Fi
             None => return Err(Fault::example(format!("field '{name}' has no array of texts"))),
         },
     }
-    if members.is_empty() && !cut.lenient {
+    if members.is_empty() {
         return Err(Fault::example(format!("field '{name}' has no texts")));
     }
     let mut sets = Vec::with_capacity(members.len());

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::numbers::{duration, short, table, thousands};
-use super::watch::{Epoch, Figure, Finished, Stage, Step, Test, Watch};
+use super::watch::{Epoch, Figure, Finished, Stage, Step, Watch};
 use crate::diagnostics::Diagnostic;
 use epochs::EpochTable;
 use pace::Pace;
@@ -69,7 +69,7 @@ impl Look {
 /// Shows a run.
 pub struct Terminal {
     look: Look,
-    out: Box<dyn Write>,
+    out: Box<dyn Write + Send>,
     bar: Option<ProgressBar>,
     stage: Stage,
     pace: Pace,
@@ -84,7 +84,7 @@ impl Terminal {
     }
 
     /// Lines go to `out`; the bar, if any, to standard error.
-    pub fn new(look: Look, out: impl Write + 'static) -> Self {
+    pub fn new(look: Look, out: impl Write + Send + 'static) -> Self {
         Self {
             look,
             out: Box::new(out),
@@ -150,9 +150,9 @@ fn stage_line(stage: &Stage) -> String {
     line
 }
 
-/// The test figures as a table.
-pub fn figures_table(figures: &[Figure]) -> String {
-    let head = ["test".to_string(), String::new()];
+/// Figures of a split as a table.
+pub fn figures_table(figures: &[Figure], split: &str) -> String {
+    let head = [split.to_string(), String::new()];
     let rows: Vec<Vec<String>> = figures.iter().map(|f| vec![f.name.clone(), short(f.value)]).collect();
     table(&head, &rows)
 }
@@ -242,12 +242,5 @@ impl Watch for Terminal {
         }
         let steps = thousands(finished.total_step as u64);
         self.say(&format!("trained {steps} steps in {}", duration(finished.seconds)))
-    }
-
-    fn test(&mut self, test: &Test) -> io::Result<()> {
-        if self.silent() || test.figures.is_empty() {
-            return Ok(());
-        }
-        self.say(&figures_table(&test.figures))
     }
 }

@@ -1,17 +1,16 @@
 //! What is printed, to the character.
 
-use std::cell::RefCell;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 
 use super::super::watch::Loss;
 use super::*;
 
 #[derive(Clone, Default)]
-struct Page(Rc<RefCell<Vec<u8>>>);
+struct Page(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Page {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.borrow_mut().write(bytes)
+        self.0.lock().unwrap().write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -61,9 +60,9 @@ fn printed(look: Look) -> String {
     terminal.warning(&warning).unwrap();
     terminal.finished(&Finished { total_step: 6, seconds: 65.0, ..Finished::default() }).unwrap();
     let figures = vec![Figure::new("intent.accuracy", 0.9612), Figure::new("slots.span_f1", 0.5)];
-    terminal.test(&Test { total_step: 6, figures, seconds: 1.0 }).unwrap();
     drop(terminal);
-    String::from_utf8(page.0.take()).unwrap()
+    let lines = std::mem::take(&mut *page.0.lock().unwrap());
+    String::from_utf8(lines).unwrap() + &figures_table(&figures, "test")
 }
 
 fn step(number: usize) -> Step {

@@ -2,9 +2,13 @@
 //! differences of the latter.
 
 mod attention;
+mod crf;
 mod dense;
+mod losses;
 mod random;
+mod recurrent;
 mod rows;
+mod segments;
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 

@@ -1,0 +1,77 @@
+//! Operations on segments of rows.
+
+use std::sync::Arc;
+
+use candle_core::{Device, Result, Tensor, Var};
+
+use super::{check, compare, random, wide};
+use crate::backend::kernels::segment;
+use crate::backend::rows::{Offsets, offsets_of};
+
+type Pool = fn(&Tensor, &Offsets) -> Result<Tensor>;
+
+const POOLS: [Pool; 5] = [segment::sum, segment::mean, segment::max, segment::first, segment::last];
+
+#[test]
+fn pools_three_ways() {
+    let offsets = offsets_of([2, 0, 3, 1]);
+    for pool in POOLS {
+        check(&[&[6, 3]], &[], &|x, _| pool(&x[0], &offsets));
+    }
+}
+
+#[test]
+fn many_segments() {
+    let offsets = offsets_of((0..300).map(|i| i % 7));
+    let rows = *offsets.last().unwrap() as usize;
+    for pool in POOLS {
+        compare(&[&[rows, 20]], &[], &|x, _| pool(&x[0], &offsets));
+    }
+    compare(&[&[rows, 2]], &[], &|x, _| segment::segment_softmax(&x[0], &offsets));
+    compare(&[&[rows, 1], &[rows, 20]], &[], &|x, _| segment::weighted_sum(&x[0], &x[1], &offsets));
+    compare(&[&[300, 20]], &[], &|x, _| segment::repeat_rows(&x[0], &offsets));
+}
+
+#[test]
+fn pools_give_what_they_say() {
+    let x = Tensor::new(&[[1f32, 8.0], [3.0, 4.0], [5.0, -6.0]], &Device::Cpu).unwrap();
+    let expected = [
+        [4.0, 12.0, 0.0, 0.0, 5.0, -6.0],
+        [2.0, 6.0, 0.0, 0.0, 5.0, -6.0],
+        [3.0, 8.0, 0.0, 0.0, 5.0, -6.0],
+        [1.0, 8.0, 0.0, 0.0, 5.0, -6.0],
+        [3.0, 4.0, 0.0, 0.0, 5.0, -6.0],
+    ];
+    for (pool, expected) in POOLS.into_iter().zip(expected) {
+        let y = pool(&x, &offsets_of([2, 0, 1])).unwrap();
+        assert_eq!(y.dims(), [3, 2]);
+        assert_eq!(wide(&y).unwrap(), expected);
+        assert!(pool(&x, &offsets_of([2])).is_err());
+        assert_eq!(pool(&random(1, &[0, 2]), &offsets_of([0])).unwrap().dims(), [1, 2]);
+    }
+}
+
+#[test]
+fn one_of_equal_maxima_gets_the_gradient() {
+    let x = Var::new(&[[2f32], [2.0], [1.0]], &Device::Cpu).unwrap();
+    let store = segment::max(&x, &offsets_of([3])).unwrap().backward().unwrap();
+    assert_eq!(wide(store.get(&x).unwrap()).unwrap(), [1.0, 0.0, 0.0]);
+}
+
+#[test]
+fn weights_within_segments() {
+    let offsets = offsets_of([2, 0, 3, 1]);
+    check(&[&[6, 2]], &[], &|x, _| segment::segment_softmax(&x[0], &offsets));
+    check(&[&[6, 1], &[6, 3]], &[], &|x, _| segment::weighted_sum(&x[0], &x[1], &offsets));
+    let y = segment::segment_softmax(&(random(1, &[6, 1]) * 300.0).unwrap(), &offsets).unwrap();
+    let sums = wide(&segment::sum(&y, &offsets).unwrap()).unwrap();
+    assert!(sums.iter().zip([1.0, 0.0, 1.0, 1.0]).all(|(a, b)| (a - b).abs() < 1e-6));
+}
+
+#[test]
+fn rows_by_index() {
+    let ids = Arc::new(vec![2, 0, 2]);
+    check(&[&[4, 3]], &[], &|x, _| segment::repeat_rows(&x[0], &offsets_of([2, 0, 3, 1])));
+    check(&[&[4, 3]], &[], &|x, _| segment::gather_rows(&x[0], &ids));
+    assert!(segment::gather_rows(&random(1, &[2, 3]), &ids).is_err());
+}

@@ -1,0 +1,139 @@
+//! The command line: the only room beside the language server that prints and exits.
+
+pub mod args;
+mod check;
+mod explain;
+mod new;
+#[cfg(feature = "train")]
+mod train;
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use crate::diagnostics::{Diagnostic, render};
+use crate::source::SourceMap;
+use args::{Cli, Color, Command};
+
+/// How much is said, and whether in colour.
+#[derive(Clone, Copy, Debug)]
+pub struct Voice {
+    /// Only results and errors.
+    pub quiet: bool,
+    /// More than usual.
+    pub verbose: bool,
+    /// Whether the error stream takes colour.
+    pub color: bool,
+}
+
+/// A command that failed, with everything there is to say about it.
+pub struct Failure {
+    /// What went wrong.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The texts it is about.
+    pub sources: SourceMap,
+}
+
+impl From<Diagnostic> for Failure {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self { diagnostics: vec![diagnostic], sources: SourceMap::new() }
+    }
+}
+
+/// What a command ends with: whether all was well.
+pub type Ended = Result<bool, Failure>;
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    prepare_process();
+    std::panic::set_hook(Box::new(report_panic));
+    let cli = Cli::parse();
+    let color = match cli.color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()) && std::io::stderr().is_terminal(),
+    };
+    let voice = Voice { quiet: cli.quiet, verbose: cli.verbose > 0, color };
+    match std::panic::catch_unwind(|| run(cli.command, voice)) {
+        Ok(Ok(true)) => ExitCode::SUCCESS,
+        Ok(Ok(false)) => ExitCode::FAILURE,
+        Ok(Err(failure)) => {
+            print_diagnostics(&failure.sources, &failure.diagnostics, voice);
+            ExitCode::FAILURE
+        }
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Settings of the process that libraries read once, before any thread is there.
+fn prepare_process() {
+    // SAFETY: no other thread runs yet.
+    unsafe {
+        // A user sees messages, never backtraces.
+        std::env::remove_var("RUST_BACKTRACE");
+        std::env::remove_var("RUST_LIB_BACKTRACE");
+        // Candle's own pool of threads spins and fights with rayon's.
+        std::env::set_var("CANDLE_NUM_THREADS", "1");
+    }
+    #[cfg(all(feature = "train", target_os = "linux", target_env = "gnu"))]
+    // SAFETY: both only set parameters of the allocator: large vectors are kept instead of
+    // being mapped and unmapped each time.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_MAX, 0);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
+    }
+}
+
+fn run(command: Command, voice: Voice) -> Ended {
+    match command {
+        Command::New(args) => new::run(&args, voice),
+        Command::Check(args) => check::run(&args, voice),
+        Command::Explain(args) => explain::run(&args),
+        Command::Reference => {
+            out(&crate::ops::reference());
+            Ok(true)
+        }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "mtlc", &mut script);
+            out(&String::from_utf8_lossy(&script));
+            Ok(true)
+        }
+        #[cfg(feature = "train")]
+        Command::Compile(args) => train::compile(&args, voice),
+        #[cfg(feature = "train")]
+        Command::Run(args) => train::run(&args, voice),
+        #[cfg(feature = "train")]
+        Command::Eval(args) => train::eval(&args, voice),
+        #[cfg(feature = "train")]
+        Command::Predict(args) => train::predict(&args, voice),
+        #[cfg(not(feature = "train"))]
+        _ => Err(Diagnostic::placeless(crate::diagnostics::codes::DEVICE, "this build of mtlc only checks programs")
+            .help("build it with the feature `train`")
+            .into()),
+    }
+}
+
+/// Prints to the standard output; a reader that went away ends the process quietly.
+pub fn out(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    if stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_err() {
+        std::process::exit(0);
+    }
+}
+
+/// Prints diagnostics to the error stream.
+pub fn print_diagnostics(sources: &SourceMap, diagnostics: &[Diagnostic], voice: Voice) {
+    let shown: Vec<Diagnostic> = diagnostics.iter().filter(|d| d.is_error() || !voice.quiet).cloned().collect();
+    eprint!("{}", render::human(sources, &shown, voice.color));
+}
+
+/// A panic is a mistake of mtlc: one message that invites a report.
+fn report_panic(info: &std::panic::PanicHookInfo<'_>) {
+    let what = info.payload().downcast_ref::<&str>().map(|s| s.to_string());
+    let what = what.or_else(|| info.payload().downcast_ref::<String>().cloned()).unwrap_or_default();
+    let at = info.location().map(|l| format!(" at {}:{}", l.file(), l.line())).unwrap_or_default();
+    eprintln!("error[E0999]: mtlc made a mistake{at}: {what}");
+    eprintln!("  = help: please report it with the command and the files that show it");
+}

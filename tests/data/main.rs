@@ -1,0 +1,9 @@
+//! Reading data, spaces, vocabularies and batches.
+
+mod batches;
+mod formats;
+mod mutations;
+mod predict;
+mod real;
+mod spaces;
+mod support;

@@ -109,6 +109,7 @@ pub struct MetricsLog {
     path: PathBuf,
     file: Option<BufWriter<File>>,
     stage: String,
+    total_step: usize,
     window: Window,
 }
 
@@ -162,7 +163,7 @@ pub fn rate(tokens: usize, seconds: f64) -> Option<f64> {
 impl MetricsLog {
     /// A log at this path. What lies there is kept as far as the run goes on from it.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), file: None, stage: String::new(), window: Window::default() }
+        Self { path: path.into(), file: None, stage: String::new(), total_step: 0, window: Window::default() }
     }
 
     fn open(&mut self, stage: &Stage) -> io::Result<()> {
@@ -199,6 +200,7 @@ impl MetricsLog {
 impl Watch for MetricsLog {
     fn stage(&mut self, stage: &Stage) -> io::Result<()> {
         self.stage.clone_from(&stage.name);
+        self.total_step = stage.total_done;
         if self.file.is_none() {
             self.open(stage)?;
         }
@@ -219,6 +221,7 @@ impl Watch for MetricsLog {
 
     fn step(&mut self, step: &Step) -> io::Result<()> {
         self.window.add(step);
+        self.total_step = step.total_step;
         if step.total_step.is_multiple_of(STEPS_A_LINE) { self.flush_window() } else { Ok(()) }
     }
 
@@ -246,7 +249,7 @@ impl Watch for MetricsLog {
     }
 
     fn test(&mut self, test: &Test) -> io::Result<()> {
-        let (step, figures) = (test.total_step, values(&test.figures));
+        let (step, figures) = (test.total_step.max(self.total_step), values(&test.figures));
         self.write(&Line::Test { step, figures, seconds: test.seconds })
     }
 }

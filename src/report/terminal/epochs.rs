@@ -21,7 +21,7 @@ impl Column {
             // What selects may be a long expression.
             Column::Dev(name) if name.contains('(') => "selects".into(),
             Column::Dev(name) => name.clone(),
-            Column::Train(name) => format!("{name} loss"),
+            Column::Train(name) => format!("train {name}"),
         }
     }
 

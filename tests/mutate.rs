@@ -91,7 +91,8 @@ impl Tally {
             // What is missing may be noticed at the next token, one line on.
             s.file == FileId(0) && (from..=to + 1).contains(&line) || s.file == FileId(0) && from == line + 1
         };
-        let told = |d: &&mtlc::diagnostics::Diagnostic| d.span.iter().chain(d.labels.iter().map(|l| &l.span)).any(touches);
+        let told =
+            |d: &&mtlc::diagnostics::Diagnostic| d.span.iter().chain(d.labels.iter().map(|l| &l.span)).any(touches);
         if checked.diagnostics.iter().any(|d| told(&d)) {
             self.on_line += 1;
         } else {
@@ -132,7 +133,10 @@ fn one_changed_token_gives_few_words_at_its_place() {
     }
     let Tally { tried, broken, on_line, diagnostics, most, floods, elsewhere } = tally;
     let (share, mean) = (on_line as f64 / broken as f64, diagnostics as f64 / broken as f64);
-    println!("{tried} changes, {broken} noticed, {:.1} % at their place, {mean:.2} diagnostics each, {most} at most", 100.0 * share);
+    println!(
+        "{tried} changes, {broken} noticed, {:.1} % at their place, {mean:.2} diagnostics each, {most} at most",
+        100.0 * share
+    );
     println!("floods: {floods:#?}\nelsewhere: {elsewhere:#?}");
     assert!(broken * 10 >= tried * 7, "{broken} of {tried} noticed");
     assert!(share >= 0.9, "{share}");

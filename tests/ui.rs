@@ -103,15 +103,12 @@ fn run(path: &Path, phase: (Phase, bool), wrong: &mut String) {
 
 fn fits(given: &Mark, expected: &Mark) -> bool {
     let message = given.message.contains(&expected.message);
-    message
-        && Mark { message: String::new(), ..given.clone() }
-            == Mark { message: String::new(), ..expected.clone() }
+    message && Mark { message: String::new(), ..given.clone() } == Mark { message: String::new(), ..expected.clone() }
 }
 
 fn report(wrong: &mut String, path: &Path, what: &str, mark: &Mark) {
     let Mark { line, start, end, code, message } = mark;
-    writeln!(wrong, "{}:{} columns {start}..{end}: {what}: {code} {message}", path.display(), line + 1)
-        .unwrap();
+    writeln!(wrong, "{}:{} columns {start}..{end}: {what}: {code} {message}", path.display(), line + 1).unwrap();
 }
 
 /// What the compiler says about a text.
@@ -140,7 +137,12 @@ fn mends(path: &Path, text: &str, phase: Phase, d: &Diagnostic) {
     let same = |list: &[Diagnostic]| list.iter().filter(|x| x.code == d.code && x.message == d.message).count();
     let (_, before) = phase(path, text);
     assert!(same(&after) < same(&before), "{}: the fix `{}` does not mend: {d:?}", path.display(), fix.replacement);
-    assert!(after.len() <= before.len(), "{}: the fix `{}` makes it worse: {after:#?}", path.display(), fix.replacement);
+    assert!(
+        after.len() <= before.len(),
+        "{}: the fix `{}` makes it worse: {after:#?}",
+        path.display(),
+        fix.replacement
+    );
 }
 
 /// A place in the first file; other files have no lines of their own here.

@@ -94,7 +94,8 @@ impl Operation for TrainOnly {
             let b = c.value_node(&value, e.span, &call.scope)?;
             if *c.graph.ty(b) != ty {
                 let (x, y) = (c.show(&ty), c.show(&c.graph.ty(b).clone()));
-                let message = format!("the value in training and the one at prediction have different types: {x} and {y}");
+                let message =
+                    format!("the value in training and the one at prediction have different types: {x} and {y}");
                 let d = Diagnostic::new(codes::WRONG_INPUT, e.span, message).also(call.inputs[0].1, x);
                 return Err(c.error_in(&call.scope, d));
             }
@@ -117,10 +118,7 @@ static REPEAT: Signature = Signature {
     group: Group::Sharing,
     doc: "Applies a function n times, with the same parameters each time; a tuple goes through a function of several inputs.",
     inputs: &[many("x")],
-    args: &[
-        required("n", Kind::Int(1, 1000), "How often."),
-        required("f", Kind::Any, "A layer or function."),
-    ],
+    args: &[required("n", Kind::Int(1, 1000), "How often."), required("f", Kind::Any, "A layer or function.")],
 };
 
 impl Operation for Repeat {

@@ -40,7 +40,8 @@ pub struct Program {
 /// Reads and parses a file and all that it uses.
 pub fn read(entry: &Path, loader: &dyn Loader, sources: &mut SourceMap) -> Program {
     let name = entry.file_stem().map_or_else(|| "program".into(), |s| s.to_string_lossy().into_owned());
-    let mut reader = Reader { loader, sources, open: Vec::new(), done: HashSet::new(), files: Vec::new(), diagnostics: Vec::new() };
+    let mut reader =
+        Reader { loader, sources, open: Vec::new(), done: HashSet::new(), files: Vec::new(), diagnostics: Vec::new() };
     reader.file(&plain(entry), None);
     Program { name, files: reader.files, diagnostics: reader.diagnostics }
 }
@@ -87,8 +88,9 @@ impl Reader<'_> {
     fn unreadable(&mut self, path: &Path, e: &std::io::Error, used_at: Option<Span>) {
         let message = format!("cannot read '{}': {e}", path.display());
         self.diagnostics.push(match used_at {
-            Some(span) => Diagnostic::new(codes::BAD_USE, span, message)
-                .help("paths are relative to the file that says `use`"),
+            Some(span) => {
+                Diagnostic::new(codes::BAD_USE, span, message).help("paths are relative to the file that says `use`")
+            }
             None => Diagnostic::placeless(codes::INPUT, message).help("name a `.mtl` file that exists"),
         });
     }
@@ -184,9 +186,8 @@ fn collect<'a>(c: &mut Checker<'a>, files: &'a [Parse]) {
     for file in files {
         loops(c, &file.ast.items, &mut lists);
     }
-    let consts = |e: &'a crate::syntax::ast::Expr| {
-        lists.get(&e.span).cloned().unwrap_or_else(|| Ok(Const::List(Vec::new())))
-    };
+    let consts =
+        |e: &'a crate::syntax::ast::Expr| lists.get(&e.span).cloned().unwrap_or_else(|| Ok(Const::List(Vec::new())));
     let mut found = Vec::new();
     let mut collector = Collector { symbols: Symbols::default(), consts: &consts, diagnostics: &mut found };
     for file in files {
@@ -237,7 +238,10 @@ fn items(c: &mut Checker<'_>) -> Vec<MetricPlan> {
         }
     }
     let metrics = symbols.iter().filter(|s| s.kind == SymbolKind::Metric);
-    metrics.flat_map(|s| s.distinct().into_iter().map(move |m| (s, m))).filter_map(|(s, m)| c.metric_item(s, m)).collect()
+    metrics
+        .flat_map(|s| s.distinct().into_iter().map(move |m| (s, m)))
+        .filter_map(|(s, m)| c.metric_item(s, m))
+        .collect()
 }
 
 fn item<'a>(c: &mut Checker<'a>, symbol: &Symbol<'a>, member: usize) {
@@ -392,4 +396,3 @@ fn not_run(c: &Checker<'_>) -> Vec<(String, Span)> {
     found.dedup();
     found
 }
-

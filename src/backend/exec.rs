@@ -28,8 +28,11 @@ pub struct Program {
     /// Where tensors live.
     pub device: Device,
     constraints: Vec<Option<Constraint>>,
-    orders: Mutex<HashMap<(Vec<usize>, bool), Arc<Order>>>,
+    orders: Mutex<Orders>,
 }
+
+/// Orders by roots and mode.
+type Orders = HashMap<(Vec<usize>, bool), Arc<Order>>;
 
 /// Nodes in the order they run, and after which each value is dropped.
 struct Order {

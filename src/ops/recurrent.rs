@@ -152,7 +152,7 @@ pub fn lstm_params<'a>(
 
 /// The width of each direction.
 pub fn halves<'a>(c: &mut Checker<'a>, call: &Call<'a>, d: usize) -> Checked<usize> {
-    if d % 2 == 0 {
+    if d.is_multiple_of(2) {
         return Ok(d / 2);
     }
     let at = call.args.span("d").unwrap_or(call.span);

@@ -17,7 +17,7 @@ impl Loader for Instead<'_> {
 
 /// Sound programs of the repository.
 fn programs() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = Path::new("");
     let mut found = Vec::new();
     for folder in ["examples", "tests/ui/sema"] {
         let entries = std::fs::read_dir(root.join(folder)).unwrap().map(|e| e.unwrap().path());
@@ -117,12 +117,11 @@ fn one_changed_token_gives_few_words_at_its_place() {
     for path in programs() {
         let text = std::fs::read_to_string(&path).unwrap();
         let all = tokens(&text);
-        let step = (all.len() / 60).max(1);
-        for (nth, at) in all.iter().enumerate().filter(|(i, _)| i % step == 0) {
+        for (nth, at) in all.iter().enumerate() {
             let line = text[..at.start].matches('\n').count() as u32;
             let token = &text[at.clone()];
             let (before, after) = (&text[..at.start], &text[at.end..]);
-            let (change, new) = match nth / step % 3 {
+            let (change, new) = match nth % 3 {
                 0 => ("deleted", String::new()),
                 1 => ("doubled", format!("{token} {token}")),
                 _ if token.len() > 3 => ("misspelt", format!("{}{}", &token[..2], &token[3..])),
@@ -141,4 +140,5 @@ fn one_changed_token_gives_few_words_at_its_place() {
     assert!(broken * 10 >= tried * 7, "{broken} of {tried} noticed");
     assert!(share >= 0.9, "{share}");
     assert!(mean <= 2.5, "{mean}");
+    assert!(floods.len() * 100 <= broken, "{} of {broken} give more than 5", floods.len());
 }

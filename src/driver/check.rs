@@ -58,7 +58,11 @@ fn typed(name: &str, text: &str, program: &sema::Program) -> Result<Const, Diagn
         .label("the value in the program")
     };
     let number = |t: &str| t.replace('_', "").parse::<f64>().ok().filter(|v| v.is_finite());
-    match &known.value.kind {
+    let literal = match &known.value.kind {
+        ExprKind::Negate(inner) => &inner.kind,
+        other => other,
+    };
+    match literal {
         ExprKind::Int(_) => text.replace('_', "").parse().map(Const::Int).map_err(|_| wrong("a whole number")),
         ExprKind::Float(_) => number(text).map(Const::Float).ok_or_else(|| wrong("a number")),
         ExprKind::Percent(_) => match text.strip_suffix('%') {
@@ -71,7 +75,9 @@ fn typed(name: &str, text: &str, program: &sema::Program) -> Result<Const, Diagn
             let inner = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).ok_or_else(|| wrong("a list"))?;
             Ok(Const::List(inner.split(',').map(str::trim).filter(|t| !t.is_empty()).map(part).collect()))
         }
-        _ => Err(wrong("made from other consts")),
+        ExprKind::Name(word) if consts.iter().all(|c| c.name.text != word.text) => Ok(Const::Word(text.to_string())),
+        _ => Err(Diagnostic::new(codes::OVERRIDE, known.value.span, format!("'{name}' is made from other consts"))
+            .help("override those instead")),
     }
 }
 

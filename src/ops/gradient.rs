@@ -7,6 +7,9 @@ use super::{Operation, attrs};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::sema::call::{Call, Checked, Reported, Val};
 use crate::sema::checker::Checker;
+use crate::sema::graph::NodeId;
+use crate::sema::types::Ty;
+use crate::source::Span;
 
 #[cfg(feature = "train")]
 use crate::backend::{Value, exec::Run, kernels};
@@ -87,11 +90,13 @@ impl Operation for TrainOnly {
 
     fn apply<'a>(&self, c: &mut Checker<'a>, call: &Call<'a>) -> Checked<Val<'a>> {
         let a = c.node(call, 0)?;
-        let ty = c.graph.ty(a).clone();
         let mut inputs = vec![a];
         if let Some(e) = call.args.any("else") {
             let value = c.eval(e, &call.scope);
             let b = c.value_node(&value, e.span, &call.scope)?;
+            let (a, b) = as_alike(c, call, (a, call.inputs[0].1), (b, e.span))?;
+            let ty = c.graph.ty(a).clone();
+            inputs = vec![a];
             if *c.graph.ty(b) != ty {
                 let (x, y) = (c.show(&ty), c.show(&c.graph.ty(b).clone()));
                 let message =
@@ -101,12 +106,28 @@ impl Operation for TrainOnly {
             }
             inputs.push(b);
         }
+        let ty = c.graph.ty(inputs[0]).clone();
         Ok(Val::Node(c.emit(call, inputs, attrs([]), vec![], ty)))
     }
 
     #[cfg(feature = "train")]
     fn run(&self, run: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
         Ok(inputs[if run.training { 0 } else { inputs.len() - 1 }].clone())
+    }
+}
+
+/// A label beside a vector, such as gold beside `.probs`, becomes one-hot.
+fn as_alike<'a>(
+    c: &mut Checker<'a>,
+    call: &Call<'a>,
+    a: (NodeId, Span),
+    b: (NodeId, Span),
+) -> Checked<(NodeId, NodeId)> {
+    let is_vector = |c: &Checker<'_>, x: NodeId| matches!(c.graph.ty(x), Ty::Vector(..));
+    match (is_vector(c, a.0), is_vector(c, b.0)) {
+        (false, true) => Ok((c.as_vector(a.0, a.1, a.1, call.name(), &call.scope)?.0, b.0)),
+        (true, false) => Ok((a.0, c.as_vector(b.0, b.1, b.1, call.name(), &call.scope)?.0)),
+        _ => Ok((a.0, b.0)),
     }
 }
 

@@ -15,7 +15,10 @@ use crate::diagnostics::{Diagnostic, codes};
 use crate::ops;
 use crate::plan::MetricPlan;
 use crate::source::{FileId, Loader, SourceMap, Span};
-use crate::syntax::{self, Parse, ast::ItemKind};
+use crate::syntax::{
+    self, Parse,
+    ast::{ExprKind, ItemKind},
+};
 
 /// What checking a program gives.
 #[derive(Debug)]
@@ -46,6 +49,12 @@ pub fn read(entry: &Path, loader: &dyn Loader, sources: &mut SourceMap) -> Progr
     Program { name, files: reader.files, diagnostics: reader.diagnostics }
 }
 
+/// Whether two paths name one file, one of them perhaps from the working directory on.
+fn same_file(a: &Path, b: &Path) -> bool {
+    let whole = |p: &Path| std::path::absolute(p).map(|p| plain(&p));
+    a == b || matches!((whole(a), whole(b)), (Ok(a), Ok(b)) if a == b)
+}
+
 struct Reader<'r> {
     loader: &'r dyn Loader,
     sources: &'r mut SourceMap,
@@ -57,10 +66,10 @@ struct Reader<'r> {
 
 impl Reader<'_> {
     fn file(&mut self, path: &Path, used_at: Option<Span>) {
-        if let Some(start) = self.open.iter().position(|(p, _)| p == path) {
+        if let Some(start) = self.open.iter().position(|(p, _)| same_file(p, path)) {
             return self.cycle(start, used_at);
         }
-        if self.done.contains(path) {
+        if self.done.iter().any(|p| same_file(p, path)) {
             return;
         }
         let text = match self.loader.load(path) {
@@ -86,7 +95,10 @@ impl Reader<'_> {
     }
 
     fn unreadable(&mut self, path: &Path, e: &std::io::Error, used_at: Option<Span>) {
-        let message = format!("cannot read '{}': {e}", path.display());
+        let message = match e.kind() {
+            std::io::ErrorKind::NotFound => format!("there is no file '{}'", path.display()),
+            _ => format!("cannot read '{}': {e}", path.display()),
+        };
         self.diagnostics.push(match used_at {
             Some(span) => {
                 Diagnostic::new(codes::BAD_USE, span, message).help("paths are relative to the file that says `use`")
@@ -140,6 +152,7 @@ pub fn check(program: Program, sources: &SourceMap, overrides: HashMap<String, C
         stack: Vec::new(),
         applied: HashMap::new(),
         visited: HashSet::new(),
+        params_made: false,
         overrides,
         diagnostics,
     };
@@ -157,12 +170,23 @@ pub fn check(program: Program, sources: &SourceMap, overrides: HashMap<String, C
         model = Some(m);
     }
     let mut diagnostics = std::mem::take(&mut c.diagnostics);
+    once_for_all_members(&mut diagnostics);
     lints::allow(&mut diagnostics, &files, sources);
     crate::diagnostics::sort(&mut diagnostics);
     if diagnostics.iter().any(Diagnostic::is_error) {
         model = None;
     }
     Analysis { model, diagnostics }
+}
+
+/// Keeps one of the diagnostics that a family, or a layer applied in several places, gives at one
+/// place: they differ only in the member or data set that they show.
+fn once_for_all_members(diagnostics: &mut Vec<Diagnostic>) {
+    let mut seen = HashSet::new();
+    diagnostics.retain(|d| {
+        let shows_types = ["E04", "E05", "E06"].iter().any(|phase| d.code.0.starts_with(phase));
+        !shows_types || d.span.is_none() || seen.insert((d.code, d.span))
+    });
 }
 
 /// Declares the names of all files; lists of loops may name consts of any file.
@@ -189,11 +213,13 @@ fn collect<'a>(c: &mut Checker<'a>, files: &'a [Parse]) {
     let consts =
         |e: &'a crate::syntax::ast::Expr| lists.get(&e.span).cloned().unwrap_or_else(|| Ok(Const::List(Vec::new())));
     let mut found = Vec::new();
-    let mut collector = Collector { symbols: Symbols::default(), consts: &consts, diagnostics: &mut found };
+    let tolerated = HashSet::new();
+    let mut collector = Collector { symbols: Symbols::default(), consts: &consts, diagnostics: &mut found, tolerated };
     for file in files {
         collector.items(&file.ast.items, &Rc::default());
     }
     c.symbols = collector.symbols;
+    c.tolerated.extend(collector.tolerated);
     c.diagnostics.append(&mut found);
 }
 
@@ -206,6 +232,12 @@ fn loops<'a>(
         if let ItemKind::For(f) = &item.kind {
             let before = c.diagnostics.len();
             let value = c.constant(&f.list, &Scope::default());
+            let value = match (value, &f.list.kind) {
+                (Ok(Const::Word(word)), ExprKind::Name(name)) if !c.symbols.by_name.contains_key(word.as_str()) => {
+                    Err(c.unknown_const(name, &Scope::default()))
+                }
+                (value, _) => value,
+            };
             let value = match value {
                 Ok(value) => Ok(value),
                 Err(_) => match c.diagnostics.drain(before..).next() {
@@ -323,8 +355,9 @@ fn loss<'a>(c: &mut Checker<'a>, symbol: &Symbol<'a>, member: usize) {
 /// The model of a program without mistakes.
 fn finish(c: &mut Checker<'_>, name: String, metrics: Vec<MetricPlan>, train: crate::plan::TrainPlan) -> Model {
     let mut tasks = Vec::new();
-    for i in 0..c.tasks.len() {
-        if let Some(task) = model_task(c, i) {
+    let reads = lints::reads(c);
+    for (i, reads) in reads.into_iter().enumerate() {
+        if let Some(task) = model_task(c, i, reads) {
             tasks.push(task);
         }
     }
@@ -349,7 +382,7 @@ fn finish(c: &mut Checker<'_>, name: String, metrics: Vec<MetricPlan>, train: cr
     }
 }
 
-fn model_task(c: &mut Checker<'_>, i: usize) -> Option<ModelTask> {
+fn model_task(c: &mut Checker<'_>, i: usize, reads: Vec<TaskId>) -> Option<ModelTask> {
     let t = c.tasks[i].clone();
     let built = t.built.clone()?;
     let updates = t.settings.any("updates").and_then(|e| c.paths(e, &t.scope).ok());
@@ -360,7 +393,7 @@ fn model_task(c: &mut Checker<'_>, i: usize) -> Option<ModelTask> {
     };
     metrics.sort_by_key(|m| *m != chosen);
     Some(ModelTask {
-        reads: lints::reads(c, TaskId(i), &built),
+        reads,
         vote: t.settings.bool("vote"),
         head: t.head.form.to_string(),
         main_is_auto: chosen == "auto",

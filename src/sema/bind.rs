@@ -128,13 +128,14 @@ impl<'a> Checker<'a> {
         let was_piped = piped.is_some();
         let mut inputs: Vec<(Val<'a>, Span)> = piped.unwrap_or_default();
         let mut named: Vec<(usize, (Val<'a>, Span))> = Vec::new();
+        let mut sound = true;
         let mut bound = Bound::none(signature);
         let room = if signature.inputs.iter().any(|i| i.many) { usize::MAX } else { signature.inputs.len() };
         for a in args {
             match &a.name {
                 Some(name) => match signature.inputs.iter().position(|i| i.name == name.text) {
                     Some(i) => named.push((i, (self.eval(&a.value, s), a.value.span))),
-                    None => self.bind_named(&mut bound, name, &a.value, &Words::ARGUMENT, s),
+                    None => sound &= self.bind_named(&mut bound, name, &a.value, &Words::ARGUMENT, s),
                 },
                 None => {
                     let next = next_free(&bound);
@@ -146,7 +147,10 @@ impl<'a> Checker<'a> {
                     } else if let Some(next) = next {
                         self.bind_value(&mut bound, next, &a.value, s);
                     } else {
-                        let message = format!("'{}' takes no more arguments", signature.name);
+                        let message = match room {
+                            usize::MAX => format!("'{}' takes values, and this is none", signature.name),
+                            _ => format!("'{}' takes no more arguments", signature.name),
+                        };
                         let d = Diagnostic::new(codes::UNKNOWN_ARGUMENT, a.span, message);
                         self.error_in(s, d.help(format!("it is called as `{}`", signature.usage())));
                     }
@@ -156,7 +160,15 @@ impl<'a> Checker<'a> {
         for (i, value) in named {
             inputs.insert(i.min(inputs.len()), value);
         }
-        if self.missing(&bound, span, s) {
+        // An argument with a mistake may be the one that is missing, or what it hangs on.
+        let broken = |(name, (value, _)): (&&str, &(ArgVal<'a>, Span))| {
+            matches!(value, ArgVal::Any(_)) && signature.arg(name).is_some_and(|a| !matches!(a.kind, Kind::Any))
+        };
+        if bound.given.iter().any(broken) {
+            return Val::Error;
+        }
+        sound &= !inputs.iter().any(|(v, _)| matches!(v, Val::Error));
+        if lacking(&bound).is_some() && !sound || self.missing(&bound, span, s) {
             return Val::Error;
         }
         let site = self.site(s, span);
@@ -194,12 +206,7 @@ impl<'a> Checker<'a> {
 
     /// Reports arguments that must be given and are not.
     fn missing(&mut self, bound: &Bound<'a>, span: Span, s: &Scope<'a>) -> bool {
-        let lacking = bound
-            .signature
-            .args
-            .iter()
-            .find(|a| matches!(a.default, Default::Required) && !bound.given.contains_key(a.name));
-        let Some(arg) = lacking else { return false };
+        let Some(arg) = lacking(bound) else { return false };
         let message = format!("'{}' needs its argument '{}'", bound.signature.name, arg.name);
         let d = Diagnostic::new(codes::MISSING_ARGUMENT, span, message).help(format!(
             "it is called as `{}`; '{}' is {}",
@@ -211,7 +218,15 @@ impl<'a> Checker<'a> {
         true
     }
 
-    fn bind_named(&mut self, bound: &mut Bound<'a>, name: &'a Ident, value: &'a Expr, words: &Words, s: &Scope<'a>) {
+    /// Binds a named argument; false when it has no place here.
+    fn bind_named(
+        &mut self,
+        bound: &mut Bound<'a>,
+        name: &'a Ident,
+        value: &'a Expr,
+        words: &Words,
+        s: &Scope<'a>,
+    ) -> bool {
         let signature = bound.signature;
         let Some(arg) = signature.arg(&name.text) else {
             let message = format!("'{}' has no {} '{}'", signature.name, words.thing, name.text);
@@ -228,15 +243,16 @@ impl<'a> Checker<'a> {
                 }
             }
             self.error_in(s, d);
-            return;
+            return false;
         };
         if let Some((_, first)) = bound.given.get(arg.name) {
             let message = format!("'{}' is given twice", arg.name);
             let d = Diagnostic::new(codes::DUPLICATE_SETTING, name.span, message).also(*first, "first given here");
             self.error_in(s, d);
-            return;
+            return false;
         }
         self.bind_value(bound, arg, value, s);
+        true
     }
 
     fn bind_value(&mut self, bound: &mut Bound<'a>, arg: &'static ops::Arg, value: &'a Expr, s: &Scope<'a>) {
@@ -271,9 +287,10 @@ impl<'a> Checker<'a> {
         s: &Scope<'a>,
     ) -> Bound<'a> {
         let mut bound = Bound::none(signature);
+        let mut sound = true;
         for a in args {
             match (&a.name, next_free(&bound)) {
-                (Some(name), _) => self.bind_named(&mut bound, name, &a.value, &Words::ARGUMENT, s),
+                (Some(name), _) => sound &= self.bind_named(&mut bound, name, &a.value, &Words::ARGUMENT, s),
                 (None, Some(next)) => self.bind_value(&mut bound, next, &a.value, s),
                 (None, None) => {
                     let message = format!("'{}' takes no more arguments", signature.name);
@@ -281,7 +298,9 @@ impl<'a> Checker<'a> {
                 }
             }
         }
-        self.missing(&bound, span, s);
+        if sound {
+            self.missing(&bound, span, s);
+        }
         bound
     }
 
@@ -294,6 +313,12 @@ impl<'a> Checker<'a> {
             Kind::Width if matches!(e.kind, ExprKind::Size(_)) => self.size(e, s).map(ArgVal::Width),
             _ => {
                 let value = self.constant(e, s)?;
+                if let (Const::Word(word), ExprKind::Name(name)) = (&value, &e.kind)
+                    && *word == name.text
+                    && !self.symbols.by_name.contains_key(word.as_str())
+                {
+                    return Err(self.unknown_const(name, s));
+                }
                 let fits = fit(arg.kind, &value);
                 fits.ok_or(()).map_err(|()| {
                     let message = format!("'{}' of '{owner}' is {}, not {}", arg.name, arg.kind.words(), shown(&value));
@@ -303,9 +328,24 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// Reports a name that stands for a number, string or bool and is none.
+    pub(super) fn unknown_const(&mut self, name: &Ident, s: &Scope<'a>) -> Reported {
+        if self.tolerated.contains(&name.text) {
+            return Reported;
+        }
+        let consts = self.symbols.by_name.values().filter(|x| x.kind == SymbolKind::Const).map(|x| x.name);
+        let near = suggest::nearest(&name.text, consts.chain(s.locals.iter().map(|(n, _)| *n)));
+        let d = Diagnostic::new(codes::UNKNOWN_NAME, name.span, format!("no const is named '{}'", name.text));
+        let d = match near {
+            Some(near) => d.fix(name.span, near, format!("did you mean '{near}'?")),
+            None => d,
+        };
+        self.error_in(s, d)
+    }
+
     fn word(&mut self, name: &str, words: &'static [&'static str], e: &'a Expr, s: &Scope<'a>) -> Checked<ArgVal<'a>> {
         let said = match &e.kind {
-            ExprKind::Name(n) => n.text.clone(),
+            ExprKind::Name(n) if words.contains(&n.text.as_str()) => n.text.clone(),
             _ => self.constant(e, s)?.word(),
         };
         if let Some(word) = words.iter().find(|w| **w == said) {
@@ -372,6 +412,12 @@ impl Words {
     fn are_settings(&self) -> bool {
         self.unknown == codes::UNKNOWN_SETTING
     }
+}
+
+/// An argument that must be given and is not.
+fn lacking(bound: &Bound<'_>) -> Option<&'static ops::Arg> {
+    let lacks = |a: &&ops::Arg| matches!(a.default, Default::Required) && !bound.given.contains_key(a.name);
+    bound.signature.args.iter().find(lacks)
 }
 
 fn next_free(bound: &Bound<'_>) -> Option<&'static ops::Arg> {

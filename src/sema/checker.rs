@@ -44,6 +44,8 @@ pub struct Checker<'a> {
     pub(super) applied: HashMap<(&'a str, usize, Vec<NodeId>), Val<'a>>,
     /// Layers and recipes whose bodies were evaluated.
     pub(super) visited: HashSet<&'a str>,
+    /// Whether everything that makes parameters was evaluated.
+    pub(super) params_made: bool,
     /// `--set` values.
     pub overrides: HashMap<String, Const>,
     /// Mistakes.
@@ -194,8 +196,11 @@ impl<'a> Checker<'a> {
             other => {
                 let shown = self.show(&other);
                 let message = format!("'{}' reads text, and this is {} ({shown})", call.name(), other.noun());
-                let d = Diagnostic::new(codes::WRONG_INPUT, call.span, message)
+                let mut d = Diagnostic::new(codes::WRONG_INPUT, call.span, message)
                     .also(call.inputs[i].1, format!("this is {shown}"));
+                if let Ty::Vector(..) = other {
+                    d = d.help("words are turned into vectors once; give it a text, or leave it out");
+                }
                 Err(self.error_in(&call.scope, d))
             }
         }
@@ -209,7 +214,8 @@ impl<'a> Checker<'a> {
         let shown = format!("{}, one vector for each example", on.example.name());
         let message = format!("'{}' runs along tokens, and its input has no token axis", call.name());
         let d = Diagnostic::new(codes::AXIS_MISMATCH, call.span, message)
-            .also(call.inputs.get(i).map_or(call.span, |x| x.1), format!("this is {shown}"));
+            .also(call.inputs.get(i).map_or(call.span, |x| x.1), format!("this is {shown}"))
+            .help("leave out the pooling before it, or this layer");
         Err(self.error_in(&call.scope, d))
     }
 

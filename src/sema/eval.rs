@@ -103,7 +103,14 @@ impl<'a> Checker<'a> {
             return Val::Error;
         }
         let mut known: Vec<String> = s.locals.iter().map(|(n, _)| n.to_string()).collect();
-        known.extend(self.symbols.by_name.keys().map(|n| n.to_string()));
+        let fits = |x: &&super::symbols::Symbol<'a>| match x.kind {
+            SymbolKind::Metric | SymbolKind::Loss => false,
+            SymbolKind::Data | SymbolKind::Let => s.closed.is_none(),
+            _ => true,
+        };
+        // What is being read cannot be what it reads.
+        let open = |n: &str| self.stack.iter().any(|(k, _)| k.name == n);
+        known.extend(self.symbols.by_name.values().filter(fits).filter(|x| !open(x.name)).map(|x| x.name.to_string()));
         known.extend(ops::names().map(str::to_string));
         let near = suggest::nearest(&name.text, known.iter().map(String::as_str));
         let mut d = Diagnostic::new(codes::UNKNOWN_NAME, name.span, format!("nothing is named '{}'", name.text));
@@ -226,19 +233,30 @@ impl<'a> Checker<'a> {
         let was_piped = piped.is_some();
         let mut inputs = piped.unwrap_or_default();
         let params = self.layer_params(&f);
+        let mut named: Vec<(usize, (Val<'a>, Span))> = Vec::new();
         for arg in args {
-            if let Some(name) = &arg.name
-                && !params.is_some_and(|p| p.iter().any(|q| q.name.text == name.text))
-            {
+            let place = |n: &'a Ident| params.and_then(|p| p.iter().position(|q| q.name.text == n.text));
+            if let Some(place) = arg.name.as_ref().and_then(place) {
+                named.push((place, (self.eval(&arg.value, s), arg.value.span)));
+                continue;
+            }
+            if let Some(name) = &arg.name {
                 let mut d =
                     Diagnostic::new(codes::UNKNOWN_ARGUMENT, name.span, format!("no input is named '{}'", name.text));
                 if let Some(params) = params {
                     let known: Vec<&str> = params.iter().map(|p| p.name.text.as_str()).collect();
-                    d = d.help(format!("the inputs are {}", ops::list_words(&known)));
+                    d = match suggest::nearest(&name.text, known.iter().copied()) {
+                        Some(near) => d.fix(name.span, near, format!("did you mean '{near}'?")),
+                        None => d.help(format!("the inputs are {}", ops::list_words(&known))),
+                    };
                 }
                 self.error_in(s, d);
             }
             inputs.push((self.eval(&arg.value, s), arg.value.span));
+        }
+        named.sort_by_key(|(place, _)| *place);
+        for (place, value) in named {
+            inputs.insert(place.min(inputs.len()), value);
         }
         if let (Val::Func(func), Some(params), false) = (&f, params, was_piped)
             && let Func::Layer { name, member, .. } = &**func

@@ -1,10 +1,11 @@
 //! The typed graph that a program means, and the builder that makes each value once.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
 use super::types::{DataId, SpaceId, Ty, VocabId, Width};
-use crate::plan::{Attrs, Init};
+use crate::plan::{Attr, Attrs, Init};
 use crate::source::Span;
 
 /// Index of a node.
@@ -48,6 +49,39 @@ pub struct Node {
     pub vocab: Option<VocabId>,
 }
 
+impl Node {
+    /// Equal for nodes that compute the same.
+    fn digest(&self) -> u64 {
+        let mut h = DefaultHasher::new();
+        (self.op, &self.inputs, &self.params, &self.draw, self.vocab, &self.ty).hash(&mut h);
+        for (name, value) in &self.attrs {
+            name.hash(&mut h);
+            digest(value, &mut h);
+        }
+        h.finish()
+    }
+
+    fn computes_as(&self, other: &Node) -> bool {
+        self.op == other.op
+            && self.inputs == other.inputs
+            && self.attrs == other.attrs
+            && self.params == other.params
+            && self.draw == other.draw
+            && self.vocab == other.vocab
+            && self.ty == other.ty
+    }
+}
+
+fn digest(value: &Attr, h: &mut DefaultHasher) {
+    match value {
+        Attr::Bool(v) => v.hash(h),
+        Attr::Int(v) => v.hash(h),
+        Attr::Float(v) => v.to_bits().hash(h),
+        Attr::Str(v) => v.hash(h),
+        Attr::List(parts) => parts.iter().for_each(|p| digest(p, h)),
+    }
+}
+
 /// A parameter.
 #[derive(Clone, Debug)]
 pub struct Param {
@@ -87,7 +121,7 @@ pub struct Graph {
     pub params: Vec<Param>,
     /// Vocabularies.
     pub vocabs: Vec<Vocab>,
-    known: HashMap<String, NodeId>,
+    known: HashMap<u64, Vec<NodeId>>,
     sites: HashMap<Site, String>,
     taken: HashMap<String, usize>,
     param_at: HashMap<String, ParamId>,
@@ -107,16 +141,13 @@ impl Graph {
 
     /// Adds a node, or finds the one that computes the same.
     pub fn add(&mut self, node: Node) -> NodeId {
-        let key = format!(
-            "{}|{:?}|{:?}|{:?}|{:?}|{:?}|{:?}",
-            node.op, node.inputs, node.attrs, node.params, node.draw, node.vocab, node.ty
-        );
-        if let Some(&id) = self.known.get(&key) {
+        let alike = self.known.entry(node.digest()).or_default();
+        if let Some(&id) = alike.iter().find(|id| self.nodes[id.0].computes_as(&node)) {
             return id;
         }
         let id = NodeId(self.nodes.len());
+        alike.push(id);
         self.nodes.push(node);
-        self.known.insert(key, id);
         id
     }
 

@@ -39,6 +39,9 @@ impl<'a> Checker<'a> {
             symbol.kind.noun(),
             symbol.name
         );
+        if self.diagnostics.iter().any(|d| d.code == codes::MISPLACED && d.message == message) {
+            return Err(Reported);
+        }
         let d = Diagnostic::new(codes::MISPLACED, span, message)
             .also(symbol.span, format!("'{}' is declared here", symbol.name))
             .help("make it a parameter, as in `layer reader(x, y) = …`, and pass the value where the layer is used");
@@ -211,7 +214,11 @@ impl<'a> Checker<'a> {
             return Err(self.error_in(s, d));
         }
         let words: Vec<String> = indices.iter().map(|e| self.index_word(e, s)).collect();
-        if let Some(member) = symbol.distinct().into_iter().find(|m| symbol.words(*m) == words) {
+        let named = |m: &usize| {
+            let bound = &symbol.family.members[*m];
+            symbol.index.len() == words.len() && symbol.index.iter().zip(&words).all(|(v, w)| bound[*v] == *w)
+        };
+        if let Some(member) = (0..symbol.family.members.len()).find(named) {
             return Ok(member);
         }
         let members: Vec<String> = symbol.distinct().iter().take(8).map(|m| symbol.words(*m).join(", ")).collect();
@@ -519,11 +526,18 @@ impl<'a> Checker<'a> {
                 let known: Vec<&str> = def.params.iter().map(|p| p.name.text.as_str()).collect();
                 let message = match &arg.name {
                     Some(n) => format!("'{}' has no argument '{}'", def.name.text, n.text),
-                    None => format!("'{}' takes {} at most", def.name.text, inputs_word(def.params.len())),
+                    None if def.params.len() == 1 => format!("'{}' takes 1 argument at most", def.name.text),
+                    None => format!("'{}' takes {} arguments at most", def.name.text, def.params.len()),
                 };
                 let at = arg.name.as_ref().map_or(arg.span, |n| n.span);
                 let d = Diagnostic::new(codes::UNKNOWN_ARGUMENT, at, message).also(def.name.span, "declared here");
-                return Err(self.error_in(s, d.help(format!("its arguments are {}", crate::ops::list_words(&known)))));
+                let near = arg.name.as_ref().and_then(|n| super::suggest::nearest(&n.text, known.iter().copied()));
+                let d = match near {
+                    Some(near) => d.fix(at, near, format!("did you mean '{near}'?")),
+                    None if known.is_empty() => d.help("it has none"),
+                    None => d.help(format!("its arguments are {}", crate::ops::list_words(&known))),
+                };
+                return Err(self.error_in(s, d));
             };
             locals.push((name, value));
         }

@@ -27,10 +27,14 @@ pub(super) fn names(c: &mut Checker<'_>, files: &[Parse]) {
     for symbol in c.symbols.by_name.values() {
         let counts = matches!(symbol.kind, SymbolKind::Layer | SymbolKind::Let | SymbolKind::Def);
         if counts && !used.contains(symbol.name) && !c.tolerated.contains(symbol.name) {
-            let what = if symbol.kind == SymbolKind::Let { "value" } else { "layer" };
+            let what = match symbol.kind {
+                SymbolKind::Let => "value",
+                SymbolKind::Def => "recipe",
+                _ => "layer",
+            };
             unused.push(
                 Diagnostic::new(codes::UNUSED, symbol.span, format!("nothing uses '{}'", symbol.name))
-                    .help(format!("remove the {what}, or read it in a task")),
+                    .help(format!("remove the {what}, or let something use it")),
             );
         }
     }
@@ -100,26 +104,51 @@ fn fields_under(graph: &Graph, id: NodeId) -> Vec<(super::types::DataId, usize)>
     }
 }
 
-/// The tasks whose outputs a task reads.
-pub(super) fn reads(c: &Checker<'_>, of: TaskId, built: &Built) -> Vec<TaskId> {
-    let mut owners: BTreeMap<NodeId, TaskId> = BTreeMap::new();
+/// The tasks whose outputs each task reads.
+pub(super) fn reads(c: &Checker<'_>) -> Vec<Vec<TaskId>> {
+    let mut owners: Vec<Option<TaskId>> = vec![None; c.graph.nodes.len()];
     for (i, task) in c.tasks.iter().enumerate() {
         let Some(b) = &task.built else { continue };
-        if TaskId(i) != of {
-            owners.extend([Some(b.logits), b.probs, Some(b.label)].into_iter().flatten().map(|n| (n, TaskId(i))));
+        for node in [Some(b.logits), b.probs, Some(b.label)].into_iter().flatten() {
+            owners[node.0] = Some(TaskId(i));
         }
     }
-    let mut found = BTreeSet::new();
-    let mut seen = HashSet::new();
-    let mut open = vec![built.hidden];
-    while let Some(id) = open.pop() {
-        if let Some(owner) = owners.get(&id) {
-            found.insert(*owner);
-        } else if seen.insert(id) {
-            open.extend(&c.graph.node(id).inputs);
+    let mut walk = Walk::new(&c.graph);
+    let read = |(i, built): (usize, Option<&Built>)| {
+        let mut found = BTreeSet::new();
+        walk.from(built.map(|b| b.hidden), |id| match owners[id.0] {
+            Some(owner) if owner != TaskId(i) => {
+                found.insert(owner);
+                &[]
+            }
+            _ => &c.graph.node(id).inputs,
+        });
+        found.into_iter().collect()
+    };
+    c.tasks.iter().map(|t| t.built.as_ref()).enumerate().map(read).collect()
+}
+
+/// Walks of one graph, each of which meets a node once.
+struct Walk {
+    met: Vec<usize>,
+    walks: usize,
+}
+
+impl Walk {
+    fn new(graph: &Graph) -> Self {
+        Self { met: vec![0; graph.nodes.len()], walks: 0 }
+    }
+
+    /// Visits `roots` and, of each node, those that `next` gives.
+    fn from<'g>(&mut self, roots: impl IntoIterator<Item = NodeId>, mut next: impl FnMut(NodeId) -> &'g [NodeId]) {
+        self.walks += 1;
+        let mut open: Vec<NodeId> = roots.into_iter().collect();
+        while let Some(id) = open.pop() {
+            if std::mem::replace(&mut self.met[id.0], self.walks) != self.walks {
+                open.extend(next(id));
+            }
         }
     }
-    found.into_iter().collect()
 }
 
 /// Parameters that a gradient from `roots` reaches.
@@ -161,21 +190,29 @@ fn unreached(m: &Model) -> Vec<Diagnostic> {
     owners.into_iter().map(warn).collect()
 }
 
-/// Warns of a task that has no parameter in common with any other.
+/// Warns of a task that computes with no parameter that any other task computes with.
 fn nothing_shared(m: &Model) -> Vec<Diagnostic> {
-    let trained: Vec<(&ModelTask, BTreeSet<ParamId>)> =
-        m.tasks.iter().filter_map(|t| Some((t, reached(&m.graph, [t.built.loss?])))).collect();
+    let trained: Vec<(&ModelTask, NodeId)> = m.tasks.iter().filter_map(|t| Some((t, t.built.loss?))).collect();
     if trained.len() < 2 || m.losses.iter().any(|l| !reached(&m.graph, [l.node]).is_empty()) {
         return Vec::new();
     }
-    let alone = |(i, (_, mine)): &(usize, &(&ModelTask, BTreeSet<ParamId>))| {
-        trained.iter().enumerate().all(|(j, (_, theirs))| *i == j || mine.is_disjoint(theirs))
-    };
-    let warn = |(_, (t, _)): (usize, &(&ModelTask, BTreeSet<ParamId>))| {
+    let mut walk = Walk::new(&m.graph);
+    let mut used: Vec<(&ModelTask, BTreeSet<ParamId>)> = Vec::new();
+    let mut users = vec![0_usize; m.graph.params.len()];
+    for (task, loss) in trained {
+        let mut mine = BTreeSet::new();
+        walk.from([loss], |id| {
+            mine.extend(&m.graph.node(id).params);
+            &m.graph.node(id).inputs
+        });
+        mine.iter().for_each(|p: &ParamId| users[p.0] += 1);
+        used.push((task, mine));
+    }
+    let warn = |(t, _): &(&ModelTask, BTreeSet<ParamId>)| {
         Diagnostic::new(codes::NOTHING_SHARED, t.span, format!("'{}' shares no parameter with any other task", t.name))
             .help("let it read a layer that another task reads too, or train it in a program of its own")
     };
-    trained.iter().enumerate().filter(alone).map(warn).collect()
+    used.iter().filter(|(_, mine)| mine.iter().all(|p| users[p.0] == 1)).map(warn).collect()
 }
 
 /// Warns of a task that tells data sets apart without a reversed gradient.

@@ -11,6 +11,8 @@ use crate::source::Span;
 /// A task.
 #[derive(Clone, Debug)]
 pub struct TaskData<'a> {
+    /// Name of the item and position in its family.
+    pub declared: (&'a str, usize),
     /// `intent`, or `sentiment.books` for a member of a family.
     pub name: String,
     /// Its family.

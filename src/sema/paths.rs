@@ -34,6 +34,9 @@ impl<'a> Checker<'a> {
 
     /// A layer gets its parameters when it is first applied: evaluates what tasks and lets apply.
     fn make_params(&mut self) {
+        if self.params_made {
+            return;
+        }
         let lets_alone = self.stack.iter().all(|(k, _)| self.symbols.by_name[k.name].kind == SymbolKind::Let);
         if !lets_alone {
             return;
@@ -55,6 +58,7 @@ impl<'a> Checker<'a> {
                 }
             }
         }
+        self.params_made = self.stack.is_empty();
     }
 
     /// Whether mistakes elsewhere may have kept a layer from getting its parameters.

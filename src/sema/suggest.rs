@@ -3,8 +3,9 @@
 /// The candidate nearest to `name`, if one is near enough to be a slip of the fingers.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = match name.chars().count() {
-        0..=2 => 1,
-        3..=5 => 2,
+        0..=1 => 0,
+        2..=4 => 1,
+        5..=7 => 2,
         _ => 3,
     };
     candidates
@@ -26,5 +27,7 @@ mod tests {
         assert_eq!(nearest("utterence", names), Some("utterance"));
         assert_eq!(nearest("intnet", names), Some("intent"));
         assert_eq!(nearest("wholly", names), None);
+        assert_eq!(nearest("y", ["x", "h"]), None);
+        assert_eq!(nearest("lbl", ["label"]), None);
     }
 }

@@ -82,6 +82,9 @@ impl Symbol<'_> {
 
     /// The members with distinct words, as positions in the family.
     pub fn distinct(&self) -> Vec<usize> {
+        if self.family.members.len() == 1 {
+            return vec![0];
+        }
         let mut seen = HashSet::new();
         (0..self.family.members.len()).filter(|m| seen.insert(self.words(*m))).collect()
     }
@@ -111,6 +114,8 @@ pub struct Collector<'a, 'd> {
     pub consts: &'d dyn Fn(&'a ast::Expr) -> Result<Const, Diagnostic>,
     /// Mistakes.
     pub diagnostics: &'d mut Vec<Diagnostic>,
+    /// Names that a mistake in their `for` or index left undeclared: nothing more is said of them.
+    pub tolerated: HashSet<String>,
 }
 
 impl<'a> Collector<'a, '_> {
@@ -163,13 +168,34 @@ impl<'a> Collector<'a, '_> {
     }
 
     fn family(&mut self, f: &'a ast::For, outer: &Rc<Family>) {
-        let list = match (self.consts)(&f.list) {
-            Ok(list) => list,
-            Err(d) => return self.diagnostics.push(d),
-        };
-        match unroll(&f.binder, &list, f.list.span, outer) {
+        let family = (self.consts)(&f.list).and_then(|list| unroll(&f.binder, &list, f.list.span, outer));
+        match family {
             Ok(family) => self.items(&f.items, &Rc::new(family)),
-            Err(d) => self.diagnostics.push(d),
+            Err(d) => {
+                self.diagnostics.push(d);
+                self.tolerate(&f.items);
+            }
+        }
+    }
+
+    fn tolerate(&mut self, items: &'a [Item]) {
+        for item in items {
+            let names: Vec<&'a ast::Ident> = match &item.kind {
+                ItemKind::Use(_) | ItemKind::Train(_) => vec![],
+                ItemKind::Const(c) => vec![&c.name],
+                ItemKind::Def(d) => vec![&d.name],
+                ItemKind::Data(d) => vec![&d.decl.name],
+                ItemKind::Layer(l) => vec![&l.decl.name],
+                ItemKind::Task(t) => vec![&t.decl.name],
+                ItemKind::Loss(l) => vec![&l.decl.name],
+                ItemKind::Metric(m) => vec![&m.decl.name],
+                ItemKind::Let(l) => l.names.iter().map(|d| &d.name).collect(),
+                ItemKind::For(f) => {
+                    self.tolerate(&f.items);
+                    vec![]
+                }
+            };
+            self.tolerated.extend(names.into_iter().map(|n| n.text.clone()));
         }
     }
 
@@ -189,8 +215,17 @@ impl<'a> Collector<'a, '_> {
         let bound = family.members.first();
         for var in index {
             if !bound.is_some_and(|m| m.contains_key(&var.text)) {
+                self.tolerated.insert(name.text.clone());
                 let message = format!("no `for` around this binds '{}'", var.text);
-                self.diagnostics.push(Diagnostic::new(codes::UNKNOWN_NAME, var.span, message));
+                if self.diagnostics.iter().any(|d| d.message == message) {
+                    return;
+                }
+                let d = Diagnostic::new(codes::UNKNOWN_NAME, var.span, message);
+                let known = bound.into_iter().flat_map(|m| m.keys()).map(String::as_str);
+                self.diagnostics.push(match suggest::nearest(&var.text, known) {
+                    Some(near) => d.fix(var.span, near, format!("did you mean '{near}'?")),
+                    None => d.help(format!("write it inside `for {} in […] {{ … }}`", var.text)),
+                });
                 return;
             }
         }

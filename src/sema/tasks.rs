@@ -11,7 +11,7 @@ use crate::diagnostics::{Diagnostic, codes};
 use crate::ops::{self, HeadRequest};
 use crate::plan::{Attr, Attrs, Init};
 use crate::source::Span;
-use crate::syntax::ast::{Arg, Expr, ExprKind, Ident, ItemKind, Task};
+use crate::syntax::ast::{self, Arg, Expr, ExprKind, Ident, ItemKind, Task};
 
 /// Outputs of a task, for messages and suggestions.
 pub const OUTPUTS: &[&str] = &[
@@ -69,7 +69,19 @@ impl<'a> Checker<'a> {
         let id = TaskId(self.tasks.len());
         let family = symbol.is_family().then(|| symbol.name.to_string());
         scope.in_loss = false;
-        self.tasks.push(TaskData { name, family, kind, head, built: None, span: symbol.span, settings, weight, scope });
+        let declared = (symbol.name, member);
+        self.tasks.push(TaskData {
+            declared,
+            name,
+            family,
+            kind,
+            head,
+            built: None,
+            span: symbol.span,
+            settings,
+            weight,
+            scope,
+        });
         Ok(id)
     }
 
@@ -88,7 +100,26 @@ impl<'a> Checker<'a> {
     fn task_settings(&mut self, own: &'static ops::Signature, task: &'a Task, s: &Scope<'a>) -> (Bound<'a>, Bound<'a>) {
         let common = &ops::tasks::COMMON;
         let mut bound = (Bound::none(own), Bound::none(common));
+        let of_training = |x: &&ast::Setting| {
+            let name = x.name.text.as_str();
+            own.arg(name).is_none() && common.arg(name).is_none() && ops::training::TRAIN.arg(name).is_some()
+        };
+        let strangers: Vec<&str> = task.settings.iter().filter(of_training).map(|x| x.name.text.as_str()).collect();
         for setting in &task.settings {
+            if let [first, .., last] = strangers.as_slice()
+                && of_training(&setting)
+            {
+                // Several settings of training in a task: the word `train` is what is missing.
+                if setting.name.text == *first {
+                    let message = format!("a `{}` task has no setting '{first}'", own.name);
+                    let d = Diagnostic::new(codes::UNKNOWN_SETTING, setting.name.span, message);
+                    self.error_in(
+                        s,
+                        d.help(format!("the settings from '{first}' to '{last}' belong in a `train` block")),
+                    );
+                }
+                continue;
+            }
             let one = std::slice::from_ref(setting);
             let name = setting.name.text.as_str();
             let target = if own.arg(name).is_some() {
@@ -128,7 +159,14 @@ impl<'a> Checker<'a> {
     }
 
     fn task_gold(&mut self, task: &'a Task, s: &Scope<'a>) -> Checked<Option<(NodeId, Span)>> {
-        let Some(first) = task.gold.first() else { return Ok(None) };
+        let Some(first) = task.gold.first() else {
+            if matches!(task.kind.text.as_str(), "classify" | "multilabel" | "regress" | "tag") {
+                let d =
+                    Diagnostic::new(codes::TASK_GOLD, task.head_span, format!("`{}` needs its gold", task.kind.text));
+                return Err(self.error_in(s, d.help(format!("write `{}(data.field)`", task.kind.text))));
+            }
+            return Ok(None);
+        };
         if let Some(extra) = task.gold.get(1) {
             let message = format!("'{}' takes one gold", task.kind.text);
             self.error_in(s, Diagnostic::new(codes::UNKNOWN_ARGUMENT, extra.span, message));
@@ -143,7 +181,7 @@ impl<'a> Checker<'a> {
 
     /// `head: other` takes over another task's head.
     fn shared_head(&mut self, settings: &Bound<'a>, head: &mut Head<'a>, s: &Scope<'a>) {
-        let Some(e) = settings.any("head") else { return };
+        let Some(e) = settings.any("head").or(head.settings.any("head")) else { return };
         let ExprKind::Name(name) = &e.kind else { return };
         if name.text == head.form || head.form.is_empty() {
             return;
@@ -153,10 +191,13 @@ impl<'a> Checker<'a> {
             let message = format!("a `{}` task has no head '{}'", forms.name, name.text);
             let tasks = self.symbols.nearest(&name.text, |k| k == SymbolKind::Task);
             let mut d = Diagnostic::new(codes::TASK_HEAD, name.span, message);
-            let near = suggest::nearest(&name.text, ["softmax", "crf", "heads", "biaffine"]).or(tasks);
-            if let Some(near) = near {
-                d = d.fix(name.span, near, format!("did you mean '{near}'?"));
-            }
+            let own: &[&str] = if forms.name == "tag" { &["softmax", "crf"] } else { std::slice::from_ref(&head.form) };
+            d = match suggest::nearest(&name.text, own.iter().copied()).or(tasks) {
+                Some(near) => d.fix(name.span, near, format!("did you mean '{near}'?")),
+                None => {
+                    d.help(format!("it has {}, or the name of another task whose head it shares", ops::list_words(own)))
+                }
+            };
             self.error_in(s, d);
             return;
         };
@@ -260,9 +301,8 @@ impl<'a> Checker<'a> {
     }
 
     pub(super) fn task_symbol(&self, id: TaskId) -> Option<(Symbol<'a>, usize)> {
-        let (key, _) =
-            self.memo.iter().find(|(k, v)| matches!((k.head, v), (true, State::Done(Val::Task(t))) if *t == id))?;
-        Some((self.symbols.by_name[key.name].clone(), key.member))
+        let (name, member) = self.tasks.get(id.0)?.declared;
+        Some((self.symbols.by_name[name].clone(), member))
     }
 
     /// `t(x)`: the head of t on another value.

@@ -6,13 +6,14 @@ mod value;
 use super::call::{Bound, Reported, Scope};
 use super::checker::Checker;
 use super::consts::Const;
+use super::suggest;
 use super::symbols::Symbol;
 use super::types::DataId;
 use crate::data::spec::{DataSpec, FilePath, Format, Split};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::ops::fields as sigs;
 use crate::source::Span;
-use crate::syntax::ast::{Expr, ExprKind, ItemKind};
+use crate::syntax::ast::{Data, Expr, ExprKind, ItemKind};
 
 impl<'a> Checker<'a> {
     /// Checks one member of a `data` declaration and registers it. What is said of a family does
@@ -21,7 +22,7 @@ impl<'a> Checker<'a> {
         let ItemKind::Data(data) = &symbol.item.kind else { return };
         let scope = self.item_scope(symbol, member, symbol.name);
         let bound = self.bind_settings(&sigs::DATA, &data.settings, &scope);
-        self.must_have(symbol, &bound);
+        self.must_have(symbol, data, &bound);
         let id = DataId(self.datasets.len());
         let spec = DataSpec {
             name: scope.owner.clone().unwrap_or_default().to_string(),
@@ -47,9 +48,14 @@ impl<'a> Checker<'a> {
     }
 
     /// Reports what every data set needs and this one lacks.
-    fn must_have(&mut self, symbol: &Symbol<'a>, bound: &Bound<'a>) {
+    fn must_have(&mut self, symbol: &Symbol<'a>, data: &'a Data, bound: &Bound<'a>) {
+        // A misspelt setting is the one that is missing.
+        let misspelt = |setting: &str| {
+            let strange = data.settings.iter().filter(|x| sigs::DATA.arg(&x.name.text).is_none());
+            strange.into_iter().any(|x| suggest::nearest(&x.name.text, [setting]).is_some())
+        };
         for (setting, help) in [("format", "write `format: lines`"), ("train", "write `train: \"path/to/train\"`")] {
-            if bound.get(setting).is_none() && !self.tolerated.contains(setting) {
+            if bound.get(setting).is_none() && !misspelt(setting) && !self.tolerated.contains(setting) {
                 let message = format!("'{}' needs its setting '{setting}'", symbol.name);
                 self.error(Diagnostic::new(codes::MISSING_SETTING, symbol.span, message).help(help));
             }

@@ -99,7 +99,8 @@ impl<'a> Checker<'a> {
         if !numbered && !sigs::DEVICES.contains(&text.as_str()) {
             let message = format!("'device' is `auto`, `cpu`, `cuda`, `\"cuda:1\"` or `metal`, not '{text}'");
             let mut d = Diagnostic::new(codes::BAD_SETTING, e.span, message);
-            if let Some(near) = suggest::nearest(&text, sigs::DEVICES.iter().copied()) {
+            let near = suggest::nearest(&text, sigs::DEVICES.iter().copied());
+            if let Some(near) = if text == "gpu" { Some("cuda") } else { near } {
                 d = d.fix(e.span, near, format!("did you mean '{near}'?"));
             }
             self.error_in(s, d);

@@ -79,7 +79,15 @@ impl<'a> Checker<'a> {
         }
         self.stage_sample(plan, b, s);
         match b.any("select") {
-            Some(e) => plan.select = self.figure(e, s),
+            Some(e) => {
+                plan.select = self.figure(e, s);
+                let judged = plan.select.as_ref().is_none_or(|f| is_judged(f, &plan.tasks, metrics));
+                if !judged && !plan.tasks.is_empty() {
+                    let d =
+                        Diagnostic::new(codes::TRAIN, e.span, "this selects by tasks that the stage does not train");
+                    self.error_in(s, d.help("select by a task of the stage, or add those tasks to its `tasks`"));
+                }
+            }
             None => plan.select = plan.select.take().filter(|f| is_judged(f, &plan.tasks, metrics)),
         }
         plan.freeze = self.params_of(b, "freeze", s);

@@ -18,10 +18,8 @@ fn programs() -> Vec<String> {
     texts
 }
 
-const BITS: &[&str] = &[
-    "{", "}", "(", ")", "[", "]", "\"", "//", "///", "|>", "|", "=", ":", ",", "for ", "task ", "let (",
-    "感", "\\",
-];
+const BITS: &[&str] =
+    &["{", "}", "(", ")", "[", "]", "\"", "//", "///", "|>", "|", "=", ":", ",", "for ", "task ", "let (", "感", "\\"];
 
 /// A change to a text, at places given as parts of its length.
 #[derive(Clone, Debug)]
@@ -122,9 +120,9 @@ proptest! {
 }
 
 const SOUP: &[&str] = &[
-    "{", "}", "(", ")", "[", "]", ",", ":", "=", ".", "|", "|>", "->", "+", "-", "*", "\"", "\"a\"", "x",
-    "3", "10%", "task", "let", "data", "layer", "for", "in", "train", "stage", "field", "use", "from", "of",
-    "\n", "//", "///", "感", "😀", "\r\n", "\\", "|a|", "1e",
+    "{", "}", "(", ")", "[", "]", ",", ":", "=", ".", "|", "|>", "->", "+", "-", "*", "\"", "\"a\"", "x", "3", "10%",
+    "task", "let", "data", "layer", "for", "in", "train", "stage", "field", "use", "from", "of", "\n", "//", "///",
+    "感", "😀", "\r\n", "\\", "|a|", "1e",
 ];
 
 #[test]

@@ -22,11 +22,5 @@ fn ten_thousand_lines() {
         assert!(parsed.diagnostics.is_empty(), "{:?}", parsed.diagnostics.first());
     }
     times.sort();
-    println!(
-        "{} lines, {} bytes: best {:?}, median {:?}",
-        text.lines().count(),
-        text.len(),
-        times[0],
-        times[5]
-    );
+    println!("{} lines, {} bytes: best {:?}, median {:?}", text.lines().count(), text.len(), times[0], times[5]);
 }

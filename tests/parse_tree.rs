@@ -141,8 +141,7 @@ fn what_is_right_survives_beside_what_is_wrong() {
 
 #[test]
 fn what_stands_whole_on_the_lines_before_a_mistake_is_kept() {
-    let text =
-        "let a = b\nlayers words = embed(3)\ndata d {\n  field w: text // 感\n  format lines\n}\nlet z = y";
+    let text = "let a = b\nlayers words = embed(3)\ndata d {\n  field w: text // 感\n  format lines\n}\nlet z = y";
     let parsed = parse(FileId(0), text);
     let messages: Vec<_> = parsed.diagnostics.iter().map(|d| d.message.as_str()).collect();
     assert_eq!(messages, ["expected an item, found `layers`", "expected `:` after `format`"]);

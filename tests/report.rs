@@ -53,7 +53,8 @@ fn examples_have_pictures_and_costs() {
         let graph = Graph::of(&plan);
         for task in &plan.tasks {
             let family = task.family.as_deref().unwrap_or(&task.name);
-            let drawn = graph.vertices.iter().any(|v| v.name == task.name || v.name.starts_with(&format!("{family} ×")));
+            let drawn =
+                graph.vertices.iter().any(|v| v.name == task.name || v.name.starts_with(&format!("{family} ×")));
             assert!(drawn, "{example}: {} is not in the picture", task.name);
         }
         let picture = svg(&graph);
@@ -130,18 +131,21 @@ fn told(watchers: &mut Watchers, watch: &mut dyn FnMut(&mut Watchers, Told), epo
                 loss("slots.loss", 0.6 + 3.0 * (-x).exp()),
                 figure("sentence", 0.8 - 0.8 * (-x * 0.6).exp()),
             ];
-            watch(watchers, Told::Epoch(Epoch {
-                stage: name.into(),
-                epoch,
-                total_step,
-                train: vec![("intent".into(), 0.15 + (-x).exp()), ("slots".into(), 0.4 + 3.0 * (-x * 3.0).exp())],
-                dev,
-                selected_by: Some(figure("mean(intent.accuracy, slots.span_f1)", 0.9 - 0.7 * (-x).exp())),
-                best: epoch % 4 != 0,
-                train_seconds: 1.0,
-                dev_seconds: 0.2,
-                tokens: 8000,
-            }));
+            watch(
+                watchers,
+                Told::Epoch(Epoch {
+                    stage: name.into(),
+                    epoch,
+                    total_step,
+                    train: vec![("intent".into(), 0.15 + (-x).exp()), ("slots".into(), 0.4 + 3.0 * (-x * 3.0).exp())],
+                    dev,
+                    selected_by: Some(figure("mean(intent.accuracy, slots.span_f1)", 0.9 - 0.7 * (-x).exp())),
+                    best: epoch % 4 != 0,
+                    train_seconds: 1.0,
+                    dev_seconds: 0.2,
+                    tokens: 8000,
+                }),
+            );
         }
     }
 }
@@ -174,16 +178,24 @@ fn a_run_on_the_disk() {
     let mut watchers = Watchers::new();
     watchers.add(run.metrics(), MetricsLog::new(run.metrics()));
     watchers.add(run.tensorboard(), TensorBoard::new(run.tensorboard()));
-    told(&mut watchers, &mut |watchers, told| match told {
-        Told::Stage(stage) => watchers.stage(&stage),
-        Told::Step(step) => watchers.step(&step),
-        Told::Epoch(epoch) => watchers.epoch(&epoch),
-    }, 10);
+    told(
+        &mut watchers,
+        &mut |watchers, told| match told {
+            Told::Stage(stage) => watchers.stage(&stage),
+            Told::Step(step) => watchers.step(&step),
+            Told::Epoch(epoch) => watchers.epoch(&epoch),
+        },
+        10,
+    );
     watchers.finished(&Finished { total_step: 800, epochs: 20, seconds: 83.0, ..Finished::default() });
     let figures = ["intent.accuracy", "intent.macro_f1", "slots.span_f1", "sentence"];
     let test = Test {
         total_step: 800,
-        figures: figures.iter().zip([0.9612, 0.9034, 0.8871, 0.8125]).map(|(name, value)| Figure::new(*name, value)).collect(),
+        figures: figures
+            .iter()
+            .zip([0.9612, 0.9034, 0.8871, 0.8125])
+            .map(|(name, value)| Figure::new(*name, value))
+            .collect(),
         seconds: 0.4,
     };
     watchers.test(&test);
@@ -199,7 +211,8 @@ fn a_run_on_the_disk() {
     report.environment = environment;
     report.seconds = Some(83.0);
     let intents = ["weather", "play_music", "set_alarm", "book_restaurant", "find_movie", "add_to_playlist"];
-    let tags = |i: usize| if i == 0 { "O".into() } else { format!("{}-slot_with_a_long_name.{}", ["B", "I"][i % 2], i / 2) };
+    let tags =
+        |i: usize| if i == 0 { "O".into() } else { format!("{}-slot_with_a_long_name.{}", ["B", "I"][i % 2], i / 2) };
     report.confusions =
         vec![mixed_up("intent", intents.map(String::from).to_vec()), mixed_up("slots", (0..34).map(tags).collect())];
     report.write(&run.report()).unwrap();

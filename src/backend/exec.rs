@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{Device, Result, Tensor, bail};
 
-use super::kernels::crf::Constraint;
 use super::kernels::activation::Activation;
+use super::kernels::crf::Constraint;
 use super::kernels::random::Draw;
 use super::{Grads, Param, Rows, Value};
 use crate::data::{Batch, FieldBatch, Lexicon, Schema, View};
@@ -28,8 +28,11 @@ pub struct Program {
     /// Where tensors live.
     pub device: Device,
     constraints: Vec<Option<Constraint>>,
-    orders: Mutex<HashMap<(Vec<usize>, bool), Arc<Order>>>,
+    orders: Mutex<Orders>,
 }
+
+/// Orders by roots and mode.
+type Orders = HashMap<(Vec<usize>, bool), Arc<Order>>;
 
 /// Nodes in the order they run, and after which each value is dropped.
 struct Order {
@@ -232,7 +235,9 @@ impl<'a> Run<'a> {
         let space = self.node.attrs.contains_key("space").then(|| self.int("space"));
         let view = View { field: self.int("field"), space };
         // A number in a space of grades has only the view of that space.
-        let Some(field) = self.batch.get(view).or_else(|| self.batch.field(view.field)) else { bail!("the batch has no field '{}'", spec.name) };
+        let Some(field) = self.batch.get(view).or_else(|| self.batch.field(view.field)) else {
+            bail!("the batch has no field '{}'", spec.name)
+        };
         let each: Arc<Rows> = Rows::examples(self.examples()).into();
         let lexicon = self.program.lexicon.clone();
         let dense = |numbers: Vec<f32>, width: usize| -> Result<Value> {
@@ -248,11 +253,9 @@ impl<'a> Run<'a> {
                 Value::Tokens { ids: ids.clone(), lexicon, rows: rows.into() }
             }
             FieldBatch::Class(ids) => Value::Label { ids: ids.clone(), space: self.node.width, rows: each },
-            FieldBatch::Tags { ids, offsets } => Value::Label {
-                ids: ids.clone(),
-                space: self.node.width,
-                rows: Rows::along(offsets.clone()).into(),
-            },
+            FieldBatch::Tags { ids, offsets } => {
+                Value::Label { ids: ids.clone(), space: self.node.width, rows: Rows::along(offsets.clone()).into() }
+            }
             FieldBatch::Number(numbers) => dense(numbers.to_vec(), 1)?,
             FieldBatch::Vector { values, dim } => dense(values.to_vec(), *dim)?,
             FieldBatch::Labels { ids, offsets, present } => {

@@ -14,6 +14,7 @@ pub fn run(args: &Check, voice: Voice) -> Ended {
     let mut ok = true;
     let mut printed: Vec<Vec<Value>> = Vec::new();
     for file in &args.files {
+        #[cfg_attr(not(feature = "train"), expect(unused_mut))]
         let mut checked = driver::check(file, &Disk, &settings);
         #[cfg(feature = "train")]
         if !args.no_data && !checked.failed() {

@@ -125,8 +125,17 @@ pub fn out(text: &str) {
 
 /// Prints diagnostics to the error stream.
 pub fn print_diagnostics(sources: &SourceMap, diagnostics: &[Diagnostic], voice: Voice) {
-    let shown: Vec<Diagnostic> = diagnostics.iter().filter(|d| d.is_error() || !voice.quiet).cloned().collect();
+    let said = diagnostics.iter().filter(|d| d.is_error() || !voice.quiet);
+    let shown: Vec<Diagnostic> = said.map(|d| placed_in(sources, d.clone())).collect();
     eprint!("{}", render::human(sources, &shown, voice.color));
+}
+
+/// A diagnostic without the places of texts that are not at hand, such as those of a saved plan.
+fn placed_in(sources: &SourceMap, mut d: Diagnostic) -> Diagnostic {
+    d.span = d.span.filter(|s| sources.has(s.file));
+    d.labels.retain(|l| sources.has(l.span.file));
+    d.fix = d.fix.filter(|f| sources.has(f.span.file));
+    d
 }
 
 /// A panic is a mistake of mtlc: one message that invites a report.

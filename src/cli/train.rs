@@ -151,8 +151,14 @@ pub fn run(args: &Run, voice: Voice) -> Ended {
     };
     let begun = Instant::now();
     let mut watchers = watchers(&dir, voice);
-    let outcome = training::train(&loaded.compiled, &loaded.sources, &mut watchers, &options)
-        .map_err(|d| how_to_resume(d, args, &dir))?;
+    let outcome = training::train(&loaded.compiled, &loaded.sources, &mut watchers, &options);
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(d) => {
+            let diagnostics = vec![how_to_resume(d, args, &dir)];
+            return Err(Failure { diagnostics, sources: loaded.sources });
+        }
+    };
     watchers.test(&Test { figures: outcome.figures.clone(), ..Test::default() });
     drop(watchers);
     print_figures(&outcome.figures, outcome.split);
@@ -208,7 +214,8 @@ fn watchers(dir: &RunDir, voice: Voice) -> Watchers {
 /// Writes `report.html` and what it knows of the machine.
 fn write_report(loaded: &Loaded, outcome: &training::Outcome, dir: &RunDir, seconds: f64) -> Result<(), Diagnostic> {
     let plan = &loaded.compiled.plan;
-    let environment = Environment::capture(&plan.train.device, &plan.train.precision, plan.train.seed, rayon::current_num_threads());
+    let environment =
+        Environment::capture(&plan.train.device, &plan.train.precision, plan.train.seed, rayon::current_num_threads());
     environment.write(&dir.environment()).map_err(|e| unwritable(&dir.environment(), &e))?;
     let mut report = Report::of(plan).with_sources(&loaded.sources);
     report.lines = metrics_log::read(&dir.metrics()).unwrap_or_default();

@@ -32,11 +32,7 @@ mod tests {
     fn each_code_has_a_page_and_each_page_a_code() {
         for (code, _) in codes::ALL {
             let page = page(code.0).unwrap_or_else(|| panic!("{code} has no page"));
-            assert!(
-                page.starts_with(&format!("# {code}: ")),
-                "{code}: {}",
-                page.lines().next().unwrap_or("")
-            );
+            assert!(page.starts_with(&format!("# {code}: ")), "{code}: {}", page.lines().next().unwrap_or(""));
             assert!(page.contains("```"), "{code} shows no example");
             assert!((8..=40).contains(&page.lines().count()), "{code} has {} lines", page.lines().count());
         }

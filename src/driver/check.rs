@@ -50,8 +50,12 @@ fn typed(name: &str, text: &str, program: &sema::Program) -> Result<Const, Diagn
         });
     };
     let wrong = |wanted: &str| {
-        Diagnostic::new(codes::OVERRIDE, known.value.span, format!("'{name}' is {wanted}, and '--set {name}={text}' is not"))
-            .label("the value in the program")
+        Diagnostic::new(
+            codes::OVERRIDE,
+            known.value.span,
+            format!("'{name}' is {wanted}, and '--set {name}={text}' is not"),
+        )
+        .label("the value in the program")
     };
     let number = |t: &str| t.replace('_', "").parse::<f64>().ok().filter(|v| v.is_finite());
     let literal = match &known.value.kind {

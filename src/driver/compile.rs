@@ -68,14 +68,22 @@ pub fn reload(plan: Plan, base: &Path) -> Result<Compiled, Vec<Diagnostic>> {
     let spaces: Vec<usize> = prepared.schema.spaces.iter().map(|s| s.len()).collect();
     let vocabs: Vec<usize> = prepared.schema.vocabs.iter().map(|v| v.len()).collect();
     if spaces != plan.space_sizes || vocabs != plan.vocab_sizes {
-        let d = Diagnostic::placeless(codes::VERSION, "the data has changed since the plan was made: labels or words differ")
-            .help("compile the program again");
+        let d = Diagnostic::placeless(
+            codes::VERSION,
+            "the data has changed since the plan was made: labels or words differ",
+        )
+        .help("compile the program again");
         return Err(vec![d]);
     }
     finish(plan, corpus, prepared, lexicon)
 }
 
-fn finish(plan: Plan, corpus: Corpus, prepared: data::Prepared, lexicon: Arc<Lexicon>) -> Result<Compiled, Vec<Diagnostic>> {
+fn finish(
+    plan: Plan,
+    corpus: Corpus,
+    prepared: data::Prepared,
+    lexicon: Arc<Lexicon>,
+) -> Result<Compiled, Vec<Diagnostic>> {
     let mut warnings = corpus.warnings.clone();
     warnings.extend(prepared.warnings);
     for param in &plan.params {

@@ -100,7 +100,12 @@ fn fields_read(program: &Program, tasks: &[usize], data: usize) -> Vec<usize> {
 
 impl Program {
     /// Predictions of tasks on a batch without gold: nothing but what they need is computed.
-    pub fn predict(&self, data: usize, batch: &Batch, tasks: &[usize]) -> candle_core::Result<Vec<(usize, Vec<Judged>)>> {
+    pub fn predict(
+        &self,
+        data: usize,
+        batch: &Batch,
+        tasks: &[usize],
+    ) -> candle_core::Result<Vec<(usize, Vec<Judged>)>> {
         let outcomes = self.unjudged(data, batch, tasks)?;
         Ok(outcomes.into_iter().map(|o| (o.task, o.items)).collect())
     }

@@ -83,7 +83,8 @@ impl Folder {
     }
 
     fn read_json<T: for<'d> Deserialize<'d>>(&self, path: &Path) -> Result<T, Diagnostic> {
-        let failed = |e: String| Diagnostic::placeless(codes::RUN_DIR, format!("cannot read '{}': {e}", path.display()));
+        let failed =
+            |e: String| Diagnostic::placeless(codes::RUN_DIR, format!("cannot read '{}': {e}", path.display()));
         let text = std::fs::read_to_string(path).map_err(|e| failed(e.to_string()))?;
         serde_json::from_str(&text).map_err(|e| failed(e.to_string()))
     }
@@ -99,7 +100,12 @@ impl Folder {
         for param in &program.params {
             let view = tensors.tensor(&param.name).map_err(|_| damaged(format!("it lacks '{}'", param.name)))?;
             if view.shape() != param.var.dims() {
-                return Err(damaged(format!("'{}' has shape {:?}, not {:?}", param.name, view.shape(), param.var.dims())));
+                return Err(damaged(format!(
+                    "'{}' has shape {:?}, not {:?}",
+                    param.name,
+                    view.shape(),
+                    param.var.dims()
+                )));
             }
             let numbers: Vec<f32> =
                 view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();

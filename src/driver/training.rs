@@ -127,19 +127,25 @@ pub fn on_large_stack<T: Send>(f: impl FnOnce() -> Result<T, Diagnostic> + Send)
 }
 
 /// Every figure of a program on a split.
-pub fn measure(program: &Program, feed: &CorpusFeed<'_>, portion: Portion) -> Result<(Vec<Figure>, Verdicts), Diagnostic> {
+pub fn measure(
+    program: &Program,
+    feed: &CorpusFeed<'_>,
+    portion: Portion,
+) -> Result<(Vec<Figure>, Verdicts), Diagnostic> {
     let plan = &program.plan;
     let batch = plan.train.stages[0].batch;
     let tasks: Vec<usize> = (0..plan.tasks.len()).collect();
     let mut verdicts = Verdicts::default();
     for data in 0..plan.datasets.len() {
-        let here: Vec<usize> = tasks.iter().copied().filter(|t| program.on(*t, data).is_some_and(|on| on.gold.is_some())).collect();
+        let here: Vec<usize> =
+            tasks.iter().copied().filter(|t| program.on(*t, data).is_some_and(|on| on.gold.is_some())).collect();
         if here.is_empty() || feed.size(data, portion) == 0 {
             continue;
         }
         for examples in feed.plan_eval(data, portion, batch) {
             let batch = feed.fetch(data, portion, &examples)?;
-            let outcomes = crate::train::trainee::Trainee::outcomes(program, data, &batch, &here).map_err(|e| broken(&e))?;
+            let outcomes =
+                crate::train::trainee::Trainee::outcomes(program, data, &batch, &here).map_err(|e| broken(&e))?;
             outcomes.into_iter().for_each(|o| verdicts.add(data, o));
         }
     }

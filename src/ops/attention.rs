@@ -52,7 +52,13 @@ impl Operation for SelfAttention {
     }
 }
 
-fn linear_params<'a>(c: &mut Checker<'a>, call: &Call<'a>, name: &str, d: &Width, width: &Width) -> Checked<Vec<ParamId>> {
+fn linear_params<'a>(
+    c: &mut Checker<'a>,
+    call: &Call<'a>,
+    name: &str,
+    d: &Width,
+    width: &Width,
+) -> Checked<Vec<ParamId>> {
     Ok(vec![
         c.param(call, &format!("{name}_weight"), vec![d.clone(), width.clone()], Init::Xavier)?,
         c.param(call, &format!("{name}_bias"), vec![d.clone()], Init::Zeros)?,
@@ -176,7 +182,13 @@ impl Operation for Transformer {
     }
 }
 
-fn block_params<'a>(c: &mut Checker<'a>, call: &Call<'a>, layer: usize, d: &Width, ff: &Width) -> Checked<Vec<ParamId>> {
+fn block_params<'a>(
+    c: &mut Checker<'a>,
+    call: &Call<'a>,
+    layer: usize,
+    d: &Width,
+    ff: &Width,
+) -> Checked<Vec<ParamId>> {
     let norm = |c: &mut Checker<'a>, name: &str| -> Checked<Vec<ParamId>> {
         Ok(vec![
             c.param(call, &format!("l{layer}.{name}_gain"), vec![d.clone()], Init::Ones)?,

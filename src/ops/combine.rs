@@ -84,13 +84,8 @@ pub struct Arithmetic {
 
 macro_rules! arithmetic {
     ($item:ident, $sig:ident, $name:literal, $doc:literal) => {
-        static $sig: Signature = Signature {
-            name: $name,
-            group: Group::Internal,
-            doc: $doc,
-            inputs: &[input("a"), input("b")],
-            args: &[],
-        };
+        static $sig: Signature =
+            Signature { name: $name, group: Group::Internal, doc: $doc, inputs: &[input("a"), input("b")], args: &[] };
         #[doc = $doc]
         pub static $item: Arithmetic = Arithmetic { signature: &$sig };
     };

@@ -126,7 +126,8 @@ impl Operation for Gate {
     fn run(&self, run: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
         let ((a, rows), (b, _)) = (inputs[0].as_float()?, inputs[1].as_float()?);
         let both = kernels::shape::concat_cols(&[a.clone(), b.clone()])?;
-        let g = kernels::linear::linear(&both, run.param(0), Some(run.param(1)), kernels::activation::Activation::Sigmoid)?;
+        let g =
+            kernels::linear::linear(&both, run.param(0), Some(run.param(1)), kernels::activation::Activation::Sigmoid)?;
         Ok(Value::float((b + (g * (a - b)?)?)?, rows))
     }
 }
@@ -204,6 +205,7 @@ pub fn heads_divide<'a>(c: &mut Checker<'a>, call: &Call<'a>, width: &Width, hea
     }
     let at = call.args.span("heads").unwrap_or(call.span);
     let message = format!("{heads} heads cannot share a width of {}", c.show_width(width));
-    let d = Diagnostic::new(codes::BAD_ARGUMENT, at, message).help("the width must be a multiple of the number of heads");
+    let d =
+        Diagnostic::new(codes::BAD_ARGUMENT, at, message).help("the width must be a multiple of the number of heads");
     Err(c.error_in(&call.scope, d))
 }

@@ -99,7 +99,8 @@ impl Operation for TrainOnly {
             inputs = vec![a];
             if *c.graph.ty(b) != ty {
                 let (x, y) = (c.show(&ty), c.show(&c.graph.ty(b).clone()));
-                let message = format!("the value in training and the one at prediction have different types: {x} and {y}");
+                let message =
+                    format!("the value in training and the one at prediction have different types: {x} and {y}");
                 let d = Diagnostic::new(codes::WRONG_INPUT, e.span, message).also(call.inputs[0].1, x);
                 return Err(c.error_in(&call.scope, d));
             }
@@ -116,7 +117,12 @@ impl Operation for TrainOnly {
 }
 
 /// A label beside a vector, such as gold beside `.probs`, becomes one-hot.
-fn as_alike<'a>(c: &mut Checker<'a>, call: &Call<'a>, a: (NodeId, Span), b: (NodeId, Span)) -> Checked<(NodeId, NodeId)> {
+fn as_alike<'a>(
+    c: &mut Checker<'a>,
+    call: &Call<'a>,
+    a: (NodeId, Span),
+    b: (NodeId, Span),
+) -> Checked<(NodeId, NodeId)> {
     let is_vector = |c: &Checker<'_>, x: NodeId| matches!(c.graph.ty(x), Ty::Vector(..));
     match (is_vector(c, a.0), is_vector(c, b.0)) {
         (false, true) => Ok((c.as_vector(a.0, a.1, a.1, call.name(), &call.scope)?.0, b.0)),
@@ -133,10 +139,7 @@ static REPEAT: Signature = Signature {
     group: Group::Sharing,
     doc: "Applies a function n times, with the same parameters each time; a tuple goes through a function of several inputs.",
     inputs: &[many("x")],
-    args: &[
-        required("n", Kind::Int(1, 1000), "How often."),
-        required("f", Kind::Any, "A layer or function."),
-    ],
+    args: &[required("n", Kind::Int(1, 1000), "How often."), required("f", Kind::Any, "A layer or function.")],
 };
 
 impl Operation for Repeat {

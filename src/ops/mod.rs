@@ -218,8 +218,18 @@ pub fn attrs<const N: usize>(pairs: [(&str, Attr); N]) -> Attrs {
 
 /// Whether no gradient passes through a node of this operation.
 pub fn cuts_gradient(op: &str) -> bool {
-    const CUTS: &[&str] =
-        &["detach", "one_hot", "read_gold", "forced_label", "argmax", "tag_decode", "crf_decode", "above", "sample", "figure"];
+    const CUTS: &[&str] = &[
+        "detach",
+        "one_hot",
+        "read_gold",
+        "forced_label",
+        "argmax",
+        "tag_decode",
+        "crf_decode",
+        "above",
+        "sample",
+        "figure",
+    ];
     CUTS.contains(&op)
 }
 

@@ -75,7 +75,8 @@ impl Operation for Noise {
         }
         if let Value::Tokens { ids, lexicon, rows } = &inputs[0] {
             let draw = run.draw();
-            let keep = |(i, id): (usize, &u32)| if draw.bernoulli(i as u64, p) { crate::backend::NO_LABEL } else { *id };
+            let keep =
+                |(i, id): (usize, &u32)| if draw.bernoulli(i as u64, p) { crate::backend::NO_LABEL } else { *id };
             let ids = ids.iter().enumerate().map(keep).collect::<Vec<_>>().into();
             return Ok(Value::Tokens { ids, lexicon: lexicon.clone(), rows: rows.clone() });
         }

@@ -10,7 +10,11 @@ use crate::sema::graph::ParamId;
 use crate::sema::types::{Ty, Width};
 
 #[cfg(feature = "train")]
-use crate::backend::{Param, Value, exec::Run, kernels::recurrent::{gru, lstm}};
+use crate::backend::{
+    Param, Value,
+    exec::Run,
+    kernels::recurrent::{gru, lstm},
+};
 
 /// A recurrent layer.
 pub struct Recurrent {
@@ -29,14 +33,24 @@ const ARGS: &[Arg] = &[
     required("d", COUNT, "Width of what comes out; a bidirectional layer has half of it in each direction."),
     arg("layers", Kind::Int(1, 64), Default::Int(1), "How many are stacked."),
     arg("dropout", Kind::Share, Default::Float(0.0), "Dropout between the stacked layers."),
-    arg("reads", Kind::Any, Default::Unset, "Another recurrent layer whose state on the same text is read one step before."),
+    arg(
+        "reads",
+        Kind::Any,
+        Default::Unset,
+        "Another recurrent layer whose state on the same text is read one step before.",
+    ),
 ];
 
 /// `lstm(d)`.
-pub static LSTM: Recurrent =
-    recurrent("lstm", "States of a long short-term memory from left to right (Hochreiter & Schmidhuber 1997).", 4, false);
+pub static LSTM: Recurrent = recurrent(
+    "lstm",
+    "States of a long short-term memory from left to right (Hochreiter & Schmidhuber 1997).",
+    4,
+    false,
+);
 /// `gru(d)`.
-pub static GRU: Recurrent = recurrent("gru", "States of gated recurrent units from left to right (Cho et al. 2014).", 3, false);
+pub static GRU: Recurrent =
+    recurrent("gru", "States of gated recurrent units from left to right (Cho et al. 2014).", 3, false);
 /// `bilstm(d)`.
 pub static BILSTM: Recurrent = recurrent("bilstm", "States of two LSTMs, one in each direction, end to end.", 4, true);
 /// `bigru(d)`.
@@ -96,7 +110,14 @@ impl Operation for Recurrent {
 }
 
 impl Recurrent {
-    fn params<'a>(&self, c: &mut Checker<'a>, call: &Call<'a>, suffix: &str, width: &Width, h: usize) -> Checked<Vec<ParamId>> {
+    fn params<'a>(
+        &self,
+        c: &mut Checker<'a>,
+        call: &Call<'a>,
+        suffix: &str,
+        width: &Width,
+        h: usize,
+    ) -> Checked<Vec<ParamId>> {
         if self.gates == 4 {
             return lstm_params(c, call, suffix, width, h);
         }
@@ -112,7 +133,13 @@ impl Recurrent {
 }
 
 /// Parameters of one direction of an LSTM of `h` units: `w_ih [4h, in]`, `w_hh [4h, h]`, `bias [4h]`.
-pub fn lstm_params<'a>(c: &mut Checker<'a>, call: &Call<'a>, suffix: &str, width: &Width, h: usize) -> Checked<Vec<ParamId>> {
+pub fn lstm_params<'a>(
+    c: &mut Checker<'a>,
+    call: &Call<'a>,
+    suffix: &str,
+    width: &Width,
+    h: usize,
+) -> Checked<Vec<ParamId>> {
     let init = Init::Uniform(1.0 / (h as f32).sqrt());
     let mut one = |name: &str, shape: Vec<Width>, init: Init| c.param(call, &format!("{name}{suffix}"), shape, init);
     Ok(vec![
@@ -125,10 +152,13 @@ pub fn lstm_params<'a>(c: &mut Checker<'a>, call: &Call<'a>, suffix: &str, width
 
 /// The width of each direction.
 pub fn halves<'a>(c: &mut Checker<'a>, call: &Call<'a>, d: usize) -> Checked<usize> {
-    if d % 2 == 0 {
+    if d.is_multiple_of(2) {
         return Ok(d / 2);
     }
     let at = call.args.span("d").unwrap_or(call.span);
     let message = format!("the two directions of '{}' share its width, so {d} must be even", call.name());
-    Err(c.error_in(&call.scope, Diagnostic::new(codes::BAD_ARGUMENT, at, message).help(format!("write {} or {}", d - 1, d + 1))))
+    Err(c.error_in(
+        &call.scope,
+        Diagnostic::new(codes::BAD_ARGUMENT, at, message).help(format!("write {} or {}", d - 1, d + 1)),
+    ))
 }

@@ -6,7 +6,8 @@ use super::{FORMAT_NOTE, Group, Signature, TASKS, all, fields, formats, training
 
 /// All pages as one Markdown text.
 pub fn pages() -> String {
-    let mut text = String::from("# Reference\n\nMade from the table of operations by `mtlc reference`; not edited by hand.\n");
+    let mut text =
+        String::from("# Reference\n\nMade from the table of operations by `mtlc reference`; not edited by hand.\n");
     section(&mut text, "Layers and operations");
     let groups = [
         Group::Words,
@@ -61,6 +62,7 @@ fn entry(text: &mut String, s: &Signature, runs: bool) {
     }
     let _ = writeln!(text, "\n| argument | is | does |\n|---|---|---|");
     for a in s.args {
-        let _ = writeln!(text, "| `{}` | {} | {} |", a.name, a.kind.words().replace('|', "\\|"), a.doc.replace('|', "\\|"));
+        let _ =
+            writeln!(text, "| `{}` | {} | {} |", a.name, a.kind.words().replace('|', "\\|"), a.doc.replace('|', "\\|"));
     }
 }

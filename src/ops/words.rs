@@ -23,7 +23,12 @@ static EMBED: Signature = Signature {
     args: &[
         required("d", Kind::Width, "Width of the vectors."),
         arg("min_count", COUNT, Default::Int(1), "Words that train has less often are unknown."),
-        arg("vectors", Kind::Str, Default::Unset, "A GloVe or word2vec text file to begin with; its words join the vocabulary where the data has them."),
+        arg(
+            "vectors",
+            Kind::Str,
+            Default::Unset,
+            "A GloVe or word2vec text file to begin with; its words join the vocabulary where the data has them.",
+        ),
         arg("tied", Kind::Any, Default::Unset, "Another `embed` whose table it reads."),
     ],
 };
@@ -42,7 +47,10 @@ impl Operation for Embed {
         }
         let (x, on) = c.tokens(call, 0)?;
         let path = c.graph.path(&call.site, "embed");
-        let vectors = call.args.str("vectors").map(|p| FilePath { path: p.into(), span: call.args.span("vectors").unwrap_or(call.span) });
+        let vectors = call
+            .args
+            .str("vectors")
+            .map(|p| FilePath { path: p.into(), span: call.args.span("vectors").unwrap_or(call.span) });
         let init = if vectors.is_some() { None } else { Some(Init::Normal(1.0)) };
         let min_count = call.args.int("min_count").unwrap_or(1);
         let vocab = Vocab { name: path, fields: vec![], chars: false, min_count, vectors, span: call.span };
@@ -114,7 +122,14 @@ impl Operation for Chars {
         let e = call.args.int("embed").unwrap_or(30);
         let form = call.args.word("form").unwrap_or("cnn");
         let path = c.graph.path(&call.site, "chars");
-        let vocab = c.graph.vocab(Vocab { name: path, fields: vec![], chars: true, min_count: 1, vectors: None, span: call.span });
+        let vocab = c.graph.vocab(Vocab {
+            name: path,
+            fields: vec![],
+            chars: true,
+            min_count: 1,
+            vectors: None,
+            span: call.span,
+        });
         for field in c.graph.token_fields(x) {
             if !c.graph.vocabs[vocab.0].fields.contains(&field) {
                 c.graph.vocabs[vocab.0].fields.push(field);

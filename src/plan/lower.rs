@@ -64,7 +64,8 @@ fn field_name(model: &Model, (data, field): (crate::sema::types::DataId, usize))
 
 /// Whether labels are tags of spans: `B-`, `I-` and the like beside `O`.
 pub fn is_bio<S: AsRef<str>>(labels: &[S]) -> bool {
-    let tag = |l: &str| l == "O" || l.split_once('-').is_some_and(|(p, _)| matches!(p, "B" | "I" | "E" | "S" | "L" | "U"));
+    let tag =
+        |l: &str| l == "O" || l.split_once('-').is_some_and(|(p, _)| matches!(p, "B" | "I" | "E" | "S" | "L" | "U"));
     labels.iter().all(|l| tag(l.as_ref())) && labels.iter().any(|l| l.as_ref().starts_with("B-"))
 }
 
@@ -281,7 +282,14 @@ impl Lowering<'_> {
                 mine.push(plans.len());
                 let node = self.node(loss.node, data);
                 let updates = loss.updates.as_ref().map(|u| self.used(u));
-                plans.push(LossPlan { name: loss.name.clone(), data, node, weight: loss.weight, updates, span: loss.span });
+                plans.push(LossPlan {
+                    name: loss.name.clone(),
+                    data,
+                    node,
+                    weight: loss.weight,
+                    updates,
+                    span: loss.span,
+                });
             }
             at.push(mine);
         }

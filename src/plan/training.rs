@@ -104,19 +104,38 @@ pub enum Length {
 #[serde(rename_all = "snake_case", tag = "name")]
 #[allow(missing_docs)]
 pub enum SchedulePlan {
-    Constant { warmup: Length },
+    Constant {
+        warmup: Length,
+    },
     /// Down to 0 at the last step.
-    Linear { warmup: Length },
+    Linear {
+        warmup: Length,
+    },
     /// Half a cosine down to 0 (Loshchilov & Hutter 2017, without restarts).
-    Cosine { warmup: Length },
+    Cosine {
+        warmup: Length,
+    },
     /// √(warmup / step) after the warm-up (Vaswani et al. 2017).
-    InverseSqrt { warmup: Length },
+    InverseSqrt {
+        warmup: Length,
+    },
     /// Times `gamma` every `every` epochs.
-    Step { every: usize, gamma: f64, warmup: Length },
+    Step {
+        every: usize,
+        gamma: f64,
+        warmup: Length,
+    },
     /// Times `gamma` every epoch.
-    Exponential { gamma: f64, warmup: Length },
+    Exponential {
+        gamma: f64,
+        warmup: Length,
+    },
     /// Times `factor` after `patience` epochs without improvement of what selects.
-    Plateau { factor: f64, patience: usize, warmup: Length },
+    Plateau {
+        factor: f64,
+        patience: usize,
+        warmup: Length,
+    },
 }
 
 /// Which data set, or task, a step takes.
@@ -129,11 +148,18 @@ pub enum SamplePlan {
     Uniform,
     RoundRobin,
     /// All batches of one task's data, then the next task's.
-    Ordered { tasks: Vec<usize> },
+    Ordered {
+        tasks: Vec<usize>,
+    },
     /// By these weights.
-    Ratio { tasks: Vec<usize>, weights: Vec<f64> },
+    Ratio {
+        tasks: Vec<usize>,
+        weights: Vec<f64>,
+    },
     /// p ∝ n^(1/T) (Arivazhagan et al. 2019).
-    Temperature { t: f64 },
+    Temperature {
+        t: f64,
+    },
     /// A batch of each data set in every step.
     All,
 }

@@ -83,9 +83,7 @@ impl Confusion {
     pub fn slowest(&self) -> Vec<LabelScore> {
         let mut scores = self.scores();
         let late = |score: &LabelScore| std::cmp::Reverse(self.first_right(score.label).unwrap_or(usize::MAX));
-        scores.sort_by(|a, b| {
-            a.f1.total_cmp(&b.f1).then(late(a).cmp(&late(b))).then(b.support.cmp(&a.support))
-        });
+        scores.sort_by(|a, b| a.f1.total_cmp(&b.f1).then(late(a).cmp(&late(b))).then(b.support.cmp(&a.support)));
         scores
     }
 
@@ -147,7 +145,8 @@ mod tests {
 
     #[test]
     fn the_most_confused_come_first() {
-        let counts: Vec<(usize, usize, u64)> = example().mixups().iter().map(|m| (m.gold, m.predicted, m.count)).collect();
+        let counts: Vec<(usize, usize, u64)> =
+            example().mixups().iter().map(|m| (m.gold, m.predicted, m.count)).collect();
         assert_eq!(counts, [(2, 1, 4), (1, 0, 3), (0, 1, 2)]);
         assert_eq!(example().frequent(2), [0, 1]);
     }

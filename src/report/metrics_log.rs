@@ -109,6 +109,7 @@ pub struct MetricsLog {
     path: PathBuf,
     file: Option<BufWriter<File>>,
     stage: String,
+    total_step: usize,
     window: Window,
 }
 
@@ -162,7 +163,7 @@ pub fn rate(tokens: usize, seconds: f64) -> Option<f64> {
 impl MetricsLog {
     /// A log at this path. What lies there is kept as far as the run goes on from it.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), file: None, stage: String::new(), window: Window::default() }
+        Self { path: path.into(), file: None, stage: String::new(), total_step: 0, window: Window::default() }
     }
 
     fn open(&mut self, stage: &Stage) -> io::Result<()> {
@@ -199,6 +200,7 @@ impl MetricsLog {
 impl Watch for MetricsLog {
     fn stage(&mut self, stage: &Stage) -> io::Result<()> {
         self.stage.clone_from(&stage.name);
+        self.total_step = stage.total_done;
         if self.file.is_none() {
             self.open(stage)?;
         }
@@ -219,6 +221,7 @@ impl Watch for MetricsLog {
 
     fn step(&mut self, step: &Step) -> io::Result<()> {
         self.window.add(step);
+        self.total_step = step.total_step;
         if step.total_step.is_multiple_of(STEPS_A_LINE) { self.flush_window() } else { Ok(()) }
     }
 
@@ -246,7 +249,7 @@ impl Watch for MetricsLog {
     }
 
     fn test(&mut self, test: &Test) -> io::Result<()> {
-        let (step, figures) = (test.total_step, values(&test.figures));
+        let (step, figures) = (test.total_step.max(self.total_step), values(&test.figures));
         self.write(&Line::Test { step, figures, seconds: test.seconds })
     }
 }
@@ -257,7 +260,15 @@ mod tests {
     use super::*;
 
     fn stage(done: usize) -> Stage {
-        Stage { name: "joint".into(), epochs: 3, steps_per_epoch: 15, done, total_done: done, done_epochs: done / 15, ..Stage::default() }
+        Stage {
+            name: "joint".into(),
+            epochs: 3,
+            steps_per_epoch: 15,
+            done,
+            total_done: done,
+            done_epochs: done / 15,
+            ..Stage::default()
+        }
     }
 
     fn run(log: &mut MetricsLog, from: usize, to: usize) {
@@ -280,7 +291,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("metrics.jsonl");
         run(&mut MetricsLog::new(&path), 0, 20);
-        let steps: Vec<(usize, bool)> = read(&path).unwrap().iter().map(|l| (l.step(), matches!(l, Line::Epoch { .. }))).collect();
+        let steps: Vec<(usize, bool)> =
+            read(&path).unwrap().iter().map(|l| (l.step(), matches!(l, Line::Epoch { .. }))).collect();
         assert_eq!(steps, [(0, false), (10, false), (15, false), (15, true), (20, false)]);
         let text = std::fs::read_to_string(&path).unwrap();
         let second = text.lines().nth(1).unwrap();

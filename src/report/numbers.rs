@@ -91,7 +91,8 @@ pub fn table(head: &[String], rows: &[Vec<String>]) -> String {
     let column = |i: usize| {
         let cells = || rows.iter().filter_map(move |row| row.get(i));
         let width = cells().chain(head.get(i)).map(|cell| console::measure_text_width(cell)).max().unwrap_or(0);
-        Column { width, right: cells().any(|cell| is_number(cell)) }
+        let mut filled = cells().filter(|cell| !matches!(cell.as_str(), "" | "-")).peekable();
+        Column { width, right: filled.peek().is_some() && filled.all(|cell| is_number(cell)) }
     };
     let columns: Vec<Column> = (0..head.len()).map(column).collect();
     let mut text = String::new();
@@ -152,7 +153,8 @@ mod tests {
     #[test]
     fn tables_line_up() {
         let cell = |text: &str| text.to_string();
-        let text = table(&[cell("layer"), cell("params")], &[vec![cell("感情"), cell("1,024")], vec![cell("b"), cell("7")]]);
+        let text =
+            table(&[cell("layer"), cell("params")], &[vec![cell("感情"), cell("1,024")], vec![cell("b"), cell("7")]]);
         assert_eq!(text, "layer  params\n感情    1,024\nb           7\n");
     }
 }

@@ -107,11 +107,14 @@ impl RunDir {
             Diagnostic::placeless(codes::RUN_DIR, format!("`{shown}` is no run: {why}"))
                 .help("name a folder that `mtlc train` has made, such as `runs/atis`")
         })?;
-        let version: Version = serde_json::from_str(&text)
-            .map_err(|error| Diagnostic::placeless(codes::RUN_DIR, format!("`{shown}/version.json` is damaged: {error}")))?;
+        let version: Version = serde_json::from_str(&text).map_err(|error| {
+            Diagnostic::placeless(codes::RUN_DIR, format!("`{shown}/version.json` is damaged: {error}"))
+        })?;
         if version.layout != LAYOUT || version.plan != crate::plan::VERSION {
             let message = format!("the run `{shown}` was made by mtlc {}, whose format is another", version.mtlc);
-            return Err(Diagnostic::placeless(codes::VERSION, message).help("train it again with this mtlc, or use that one"));
+            return Err(
+                Diagnostic::placeless(codes::VERSION, message).help("train it again with this mtlc, or use that one")
+            );
         }
         Ok(run)
     }
@@ -163,7 +166,8 @@ fn take(out: &Path) -> Result<PathBuf, Diagnostic> {
         Ok(run) if !run.is_finished() => format!("go on with it by `--resume {shown}`, or name another folder"),
         _ => "name another folder; without `--out` a new one is made".into(),
     };
-    Err(Diagnostic::placeless(codes::OUTPUT, format!("`{shown}` is not empty, and a run overwrites nothing")).help(help))
+    Err(Diagnostic::placeless(codes::OUTPUT, format!("`{shown}` is not empty, and a run overwrites nothing"))
+        .help(help))
 }
 
 /// `runs/NAME`, `runs/NAME-2`, …: made here, so that two runs that begin at once differ.
@@ -214,7 +218,8 @@ mod tests {
     fn new_runs_are_numbered() {
         let dir = tempfile::tempdir().unwrap();
         let runs = dir.path().join("runs");
-        let names: Vec<PathBuf> = (0..3).map(|_| RunDir::create_in(&runs, "atis", None).unwrap().root().to_owned()).collect();
+        let names: Vec<PathBuf> =
+            (0..3).map(|_| RunDir::create_in(&runs, "atis", None).unwrap().root().to_owned()).collect();
         assert_eq!(names, [runs.join("atis"), runs.join("atis-2"), runs.join("atis-3")]);
         assert_eq!(RunDir::open(&names[1]).unwrap().model(), runs.join("atis-2/model.safetensors"));
     }
@@ -250,6 +255,9 @@ mod tests {
         sources.add("a/programs/../encoders.mtl", "layer e = embed(4)");
         let main = run.write_sources(&sources).unwrap();
         assert_eq!(main, run.source().join("programs/main.mtl"));
-        assert_eq!(std::fs::read_to_string(main.parent().unwrap().join("../encoders.mtl")).unwrap(), "layer e = embed(4)");
+        assert_eq!(
+            std::fs::read_to_string(main.parent().unwrap().join("../encoders.mtl")).unwrap(),
+            "layer e = embed(4)"
+        );
     }
 }

@@ -34,14 +34,22 @@ pub struct LayerRow {
 pub fn layers(plan: &Plan) -> Vec<LayerRow> {
     let owners = Owners::of(plan);
     let total: usize = plan.params.iter().map(|param| param.shape.iter().product::<usize>()).sum();
-    let used: Vec<BTreeSet<usize>> = plan.tasks.iter().map(|task| params_of(plan, task.on.iter().flat_map(|on| {
-        [Some(on.logits), Some(on.label), on.loss].into_iter().flatten()
-    }))).collect();
+    let used: Vec<BTreeSet<usize>> = plan
+        .tasks
+        .iter()
+        .map(|task| {
+            params_of(
+                plan,
+                task.on.iter().flat_map(|on| [Some(on.logits), Some(on.label), on.loss].into_iter().flatten()),
+            )
+        })
+        .collect();
     let mut rows: Vec<LayerRow> = Vec::new();
     for (at, param) in plan.params.iter().enumerate() {
         let name = owners.owner(&param.name);
         let numbers = param.shape.iter().product();
-        let tasks = plan.tasks.iter().zip(&used).filter(|(_, used)| used.contains(&at)).map(|(task, _)| task.name.clone());
+        let tasks =
+            plan.tasks.iter().zip(&used).filter(|(_, used)| used.contains(&at)).map(|(task, _)| task.name.clone());
         match rows.iter_mut().find(|row| row.name == name) {
             Some(row) => {
                 row.numbers += numbers;
@@ -79,7 +87,8 @@ fn has_tokens(node: &Node) -> bool {
 /// matrices, and for attention those of the scores, over `length` tokens.
 fn flops_a_row(plan: &Plan, node: &Node, length: f64) -> f64 {
     let matrix = |param: &&usize| plan.params[**param].shape.len() >= 2 && !is_table(plan, node, **param);
-    let numbers: usize = node.params.iter().filter(matrix).map(|p| plan.params[*p].shape.iter().product::<usize>()).sum();
+    let numbers: usize =
+        node.params.iter().filter(matrix).map(|p| plan.params[*p].shape.iter().product::<usize>()).sum();
     let attends = node.op.contains("attention") || matches!(node.op.as_str(), "attend" | "transformer");
     let scores = if attends && has_tokens(node) { 4.0 * length * node.width as f64 } else { 0.0 };
     2.0 * numbers as f64 + scores
@@ -139,7 +148,13 @@ pub fn steps(plan: &Plan, stage: &StagePlan, loads: &[Load]) -> Vec<(usize, f64)
         SamplePlan::Proportional => sets(task).iter().map(|data| batches(*data)).sum(),
         SamplePlan::Uniform | SamplePlan::RoundRobin => weighed(&|_| 1.0, task),
         SamplePlan::Temperature { t } => weighed(&|data| batches(data).powf(1.0 / t), task),
-        SamplePlan::All => if sets(task).is_empty() { 0.0 } else { total },
+        SamplePlan::All => {
+            if sets(task).is_empty() {
+                0.0
+            } else {
+                total
+            }
+        }
         SamplePlan::Ordered { tasks } => {
             let turns = tasks.iter().filter(|other| **other == task).count() as f64;
             turns * sets(task).iter().map(|data| batches(*data)).sum::<f64>()
@@ -177,7 +192,8 @@ fn layers_table(plan: &Plan) -> String {
         0..=3 => row.tasks.join(", "),
         many => format!("{many} tasks"),
     };
-    let mut lines: Vec<Vec<String>> = rows.iter().map(|row| line(&row.name, row.numbers, row.share, tasks(row))).collect();
+    let mut lines: Vec<Vec<String>> =
+        rows.iter().map(|row| line(&row.name, row.numbers, row.share, tasks(row))).collect();
     lines.push(line("total", total, 1.0, String::new()));
     table(&words(&["layer", "parameters", "share", "read by"]), &lines)
 }

@@ -30,12 +30,13 @@ pub struct TensorBoard {
     dir: PathBuf,
     file: Option<BufWriter<File>>,
     flushed: Instant,
+    total_step: usize,
 }
 
 impl TensorBoard {
     /// Events go to a new file in `dir`, which is made when the first stage begins.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Self { dir: dir.into(), file: None, flushed: Instant::now() }
+        Self { dir: dir.into(), file: None, flushed: Instant::now(), total_step: 0 }
     }
 
     fn open(&mut self, step: usize) -> io::Result<()> {
@@ -54,6 +55,7 @@ impl TensorBoard {
 
     /// Points of one step.
     fn points(&mut self, step: usize, points: &[(String, f64)]) -> io::Result<()> {
+        self.total_step = step;
         let mut summary = Vec::new();
         for (tag, value) in points {
             let mut one = Vec::new();
@@ -124,7 +126,7 @@ impl Watch for TensorBoard {
             return Ok(());
         }
         let figures: Vec<(String, f64)> = test.figures.iter().map(|f| (format!("test/{}", f.name), f.value)).collect();
-        self.points(test.total_step, &figures)?;
+        self.points(test.total_step.max(self.total_step), &figures)?;
         self.flush()
     }
 }

@@ -187,7 +187,7 @@ pub struct Finished {
 /// The test sets have been judged.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Test {
-    /// Steps of the run.
+    /// Steps of the run; 0: as many as the watcher has heard of.
     pub total_step: usize,
     /// The figures.
     pub figures: Vec<Figure>,

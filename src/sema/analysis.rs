@@ -15,7 +15,10 @@ use crate::diagnostics::{Diagnostic, codes};
 use crate::ops;
 use crate::plan::MetricPlan;
 use crate::source::{FileId, Loader, SourceMap, Span};
-use crate::syntax::{self, Parse, ast::{ExprKind, ItemKind}};
+use crate::syntax::{
+    self, Parse,
+    ast::{ExprKind, ItemKind},
+};
 
 /// What checking a program gives.
 #[derive(Debug)]
@@ -40,7 +43,8 @@ pub struct Program {
 /// Reads and parses a file and all that it uses.
 pub fn read(entry: &Path, loader: &dyn Loader, sources: &mut SourceMap) -> Program {
     let name = entry.file_stem().map_or_else(|| "program".into(), |s| s.to_string_lossy().into_owned());
-    let mut reader = Reader { loader, sources, open: Vec::new(), done: HashSet::new(), files: Vec::new(), diagnostics: Vec::new() };
+    let mut reader =
+        Reader { loader, sources, open: Vec::new(), done: HashSet::new(), files: Vec::new(), diagnostics: Vec::new() };
     reader.file(&plain(entry), None);
     Program { name, files: reader.files, diagnostics: reader.diagnostics }
 }
@@ -96,8 +100,9 @@ impl Reader<'_> {
             _ => format!("cannot read '{}': {e}", path.display()),
         };
         self.diagnostics.push(match used_at {
-            Some(span) => Diagnostic::new(codes::BAD_USE, span, message)
-                .help("paths are relative to the file that says `use`"),
+            Some(span) => {
+                Diagnostic::new(codes::BAD_USE, span, message).help("paths are relative to the file that says `use`")
+            }
             None => Diagnostic::placeless(codes::INPUT, message).help("name a `.mtl` file that exists"),
         });
     }
@@ -205,9 +210,8 @@ fn collect<'a>(c: &mut Checker<'a>, files: &'a [Parse]) {
     for file in files {
         loops(c, &file.ast.items, &mut lists);
     }
-    let consts = |e: &'a crate::syntax::ast::Expr| {
-        lists.get(&e.span).cloned().unwrap_or_else(|| Ok(Const::List(Vec::new())))
-    };
+    let consts =
+        |e: &'a crate::syntax::ast::Expr| lists.get(&e.span).cloned().unwrap_or_else(|| Ok(Const::List(Vec::new())));
     let mut found = Vec::new();
     let tolerated = HashSet::new();
     let mut collector = Collector { symbols: Symbols::default(), consts: &consts, diagnostics: &mut found, tolerated };
@@ -266,7 +270,10 @@ fn items(c: &mut Checker<'_>) -> Vec<MetricPlan> {
         }
     }
     let metrics = symbols.iter().filter(|s| s.kind == SymbolKind::Metric);
-    metrics.flat_map(|s| s.distinct().into_iter().map(move |m| (s, m))).filter_map(|(s, m)| c.metric_item(s, m)).collect()
+    metrics
+        .flat_map(|s| s.distinct().into_iter().map(move |m| (s, m)))
+        .filter_map(|(s, m)| c.metric_item(s, m))
+        .collect()
 }
 
 fn item<'a>(c: &mut Checker<'a>, symbol: &Symbol<'a>, member: usize) {
@@ -422,4 +429,3 @@ fn not_run(c: &Checker<'_>) -> Vec<(String, Span)> {
     found.dedup();
     found
 }
-

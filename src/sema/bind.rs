@@ -172,9 +172,14 @@ impl<'a> Checker<'a> {
             return Val::Error;
         }
         let site = self.site(s, span);
-        let waiting = !was_piped && (signature.inputs.iter().filter(|i| !i.optional).count() > inputs.len() || inputs.is_empty());
+        let waiting =
+            !was_piped && (signature.inputs.iter().filter(|i| !i.optional).count() > inputs.len() || inputs.is_empty());
         let call = Call { op, inputs, waiting, args: bound, span, site, scope: s.clone() };
-        if waiting && !signature.inputs.is_empty() { Val::Func(Rc::new(Func::Builtin(call))) } else { self.finish(call) }
+        if waiting && !signature.inputs.is_empty() {
+            Val::Func(Rc::new(Func::Builtin(call)))
+        } else {
+            self.finish(call)
+        }
     }
 
     /// Types and lowers a call whose inputs are complete.
@@ -183,8 +188,14 @@ impl<'a> Checker<'a> {
         let many = signature.inputs.iter().any(|i| i.many);
         if call.inputs.len() > signature.inputs.len() && !many {
             let n = signature.inputs.len();
-            let message = format!("'{}' takes {n} {}, and gets {}", signature.name, if n == 1 { "input" } else { "inputs" }, call.inputs.len());
-            let d = Diagnostic::new(codes::WRONG_INPUT, call.span, message).help(format!("it is called as `{}`", signature.usage()));
+            let message = format!(
+                "'{}' takes {n} {}, and gets {}",
+                signature.name,
+                if n == 1 { "input" } else { "inputs" },
+                call.inputs.len()
+            );
+            let d = Diagnostic::new(codes::WRONG_INPUT, call.span, message)
+                .help(format!("it is called as `{}`", signature.usage()));
             return self.fail(&call.scope, d);
         }
         if call.inputs.iter().any(|(v, _)| matches!(v, Val::Error)) {
@@ -197,14 +208,25 @@ impl<'a> Checker<'a> {
     fn missing(&mut self, bound: &Bound<'a>, span: Span, s: &Scope<'a>) -> bool {
         let Some(arg) = lacking(bound) else { return false };
         let message = format!("'{}' needs its argument '{}'", bound.signature.name, arg.name);
-        let d = Diagnostic::new(codes::MISSING_ARGUMENT, span, message)
-            .help(format!("it is called as `{}`; '{}' is {}", bound.signature.usage(), arg.name, arg.kind.words()));
+        let d = Diagnostic::new(codes::MISSING_ARGUMENT, span, message).help(format!(
+            "it is called as `{}`; '{}' is {}",
+            bound.signature.usage(),
+            arg.name,
+            arg.kind.words()
+        ));
         self.error_in(s, d);
         true
     }
 
     /// Binds a named argument; false when it has no place here.
-    fn bind_named(&mut self, bound: &mut Bound<'a>, name: &'a Ident, value: &'a Expr, words: &Words, s: &Scope<'a>) -> bool {
+    fn bind_named(
+        &mut self,
+        bound: &mut Bound<'a>,
+        name: &'a Ident,
+        value: &'a Expr,
+        words: &Words,
+        s: &Scope<'a>,
+    ) -> bool {
         let signature = bound.signature;
         let Some(arg) = signature.arg(&name.text) else {
             let message = format!("'{}' has no {} '{}'", signature.name, words.thing, name.text);
@@ -243,7 +265,12 @@ impl<'a> Checker<'a> {
     }
 
     /// The settings of a block, bound to what the block may have.
-    pub fn bind_settings(&mut self, signature: &'static Signature, settings: &'a [Setting], s: &Scope<'a>) -> Bound<'a> {
+    pub fn bind_settings(
+        &mut self,
+        signature: &'static Signature,
+        settings: &'a [Setting],
+        s: &Scope<'a>,
+    ) -> Bound<'a> {
         let mut bound = Bound::none(signature);
         for setting in settings {
             self.bind_named(&mut bound, &setting.name, &setting.value, &Words::SETTING, s);
@@ -252,7 +279,13 @@ impl<'a> Checker<'a> {
     }
 
     /// Arguments of a word that is no operation: a field type, or a call in a setting.
-    pub fn bind_args(&mut self, signature: &'static Signature, args: &'a [ast::Arg], span: Span, s: &Scope<'a>) -> Bound<'a> {
+    pub fn bind_args(
+        &mut self,
+        signature: &'static Signature,
+        args: &'a [ast::Arg],
+        span: Span,
+        s: &Scope<'a>,
+    ) -> Bound<'a> {
         let mut bound = Bound::none(signature);
         let mut sound = true;
         for a in args {
@@ -318,7 +351,11 @@ impl<'a> Checker<'a> {
         if let Some(word) = words.iter().find(|w| **w == said) {
             return Ok(ArgVal::Word(word));
         }
-        let mut d = Diagnostic::new(codes::BAD_ARGUMENT, e.span, format!("'{name}' is {}, not '{said}'", ops::list_words(words)));
+        let mut d = Diagnostic::new(
+            codes::BAD_ARGUMENT,
+            e.span,
+            format!("'{name}' is {}, not '{said}'", ops::list_words(words)),
+        );
         if let Some(near) = suggest::nearest(&said, words.iter().copied()) {
             d = d.fix(e.span, near, format!("did you mean '{near}'?"));
         }

@@ -129,16 +129,18 @@ impl<'a> Checker<'a> {
             Val::Const(c) if c.number().is_some() => return Ok(self.number(c.number().unwrap_or_default(), span)),
             Val::Const(c) => (c.noun().to_string(), None),
             Val::Tuple(_) => ("a tuple".into(), Some("take it apart with `let (a, b) = …`".to_string())),
-            Val::Func(_) => ("a function that still waits for its input".into(), Some("give it one with `x |> …`".into())),
+            Val::Func(_) => {
+                ("a function that still waits for its input".into(), Some("give it one with `x |> …`".into()))
+            }
             Val::Task(t) | Val::Applied(t, _) => {
                 let name = self.tasks[t.0].name.clone();
                 ("a task".into(), Some(format!("name one of its outputs, such as `{name}.probs` or `{name}.label`")))
             }
             Val::Tasks(_) => ("a family of tasks".into(), Some("name one of its outputs, such as `.probs`".into())),
-            Val::Data(on) => {
-                ("a data set".into(), Some(format!("name one of its fields: `{}.…`", on.example.name())))
+            Val::Data(on) => ("a data set".into(), Some(format!("name one of its fields: `{}.…`", on.example.name()))),
+            Val::Top(..) => {
+                ("a set of candidates".into(), Some("name what you need of them, such as `.hidden`".into()))
             }
-            Val::Top(..) => ("a set of candidates".into(), Some("name what you need of them, such as `.hidden`".into())),
         };
         let mut d = Diagnostic::new(codes::NOT_A_VALUE, span, format!("this is {what}, where a value is needed"));
         d.help = help;
@@ -194,7 +196,8 @@ impl<'a> Checker<'a> {
             other => {
                 let shown = self.show(&other);
                 let message = format!("'{}' reads text, and this is {} ({shown})", call.name(), other.noun());
-                let mut d = Diagnostic::new(codes::WRONG_INPUT, call.span, message).also(call.inputs[i].1, format!("this is {shown}"));
+                let mut d = Diagnostic::new(codes::WRONG_INPUT, call.span, message)
+                    .also(call.inputs[i].1, format!("this is {shown}"));
                 if let Ty::Vector(..) = other {
                     d = d.help("words are turned into vectors once; give it a text, or leave it out");
                 }
@@ -329,7 +332,14 @@ impl<'a> Checker<'a> {
     }
 
     /// A node whose value is drawn anew in every training step.
-    pub fn emit_random(&mut self, call: &Call<'a>, op: &'static str, inputs: Vec<NodeId>, attrs: Attrs, ty: Ty) -> NodeId {
+    pub fn emit_random(
+        &mut self,
+        call: &Call<'a>,
+        op: &'static str,
+        inputs: Vec<NodeId>,
+        attrs: Attrs,
+        ty: Ty,
+    ) -> NodeId {
         let path = call.scope.owner.clone().unwrap_or_default();
         let draw = Some(call.site.clone());
         self.graph.add(Node { op, inputs, attrs, params: vec![], ty, span: call.span, path, draw, vocab: None })
@@ -337,17 +347,7 @@ impl<'a> Checker<'a> {
 
     /// A node without parameters that belongs to no call.
     pub fn plain(&mut self, op: &'static str, inputs: Vec<NodeId>, attrs: Attrs, ty: Ty, span: Span) -> NodeId {
-        self.graph.add(Node {
-            op,
-            inputs,
-            attrs,
-            params: vec![],
-            ty,
-            span,
-            path: "".into(),
-            draw: None,
-            vocab: None,
-        })
+        self.graph.add(Node { op, inputs, attrs, params: vec![], ty, span, path: "".into(), draw: None, vocab: None })
     }
 
     /// The site of something written at `span`.
@@ -373,7 +373,13 @@ impl<'a> Checker<'a> {
     }
 
     /// A call of an operation from inside another's lowering, on a node.
-    pub fn sub_call(&self, call: &Call<'a>, op: &'static dyn crate::ops::Operation, inputs: Vec<NodeId>, part: u32) -> Call<'a> {
+    pub fn sub_call(
+        &self,
+        call: &Call<'a>,
+        op: &'static dyn crate::ops::Operation,
+        inputs: Vec<NodeId>,
+        part: u32,
+    ) -> Call<'a> {
         let mut chain = call.site.chain.to_vec();
         chain.push((u32::MAX, part));
         Call {

@@ -42,9 +42,7 @@ impl Const {
             Const::Share(v) => format!("{}%", v * 100.0),
             Const::Str(s) | Const::Word(s) => s.clone(),
             Const::Bool(b) => b.to_string(),
-            Const::List(parts) | Const::Tuple(parts) => {
-                parts.iter().map(Const::word).collect::<Vec<_>>().join(", ")
-            }
+            Const::List(parts) | Const::Tuple(parts) => parts.iter().map(Const::word).collect::<Vec<_>>().join(", "),
         }
     }
 

@@ -37,7 +37,8 @@ impl<'a> Checker<'a> {
                 self.fail(s, d)
             }
             ExprKind::Share { .. } => {
-                let d = Diagnostic::new(codes::NOT_A_VALUE, e.span, "a share of a split stands only in `dev` and `test`");
+                let d =
+                    Diagnostic::new(codes::NOT_A_VALUE, e.span, "a share of a split stands only in `dev` and `test`");
                 self.fail(s, d)
             }
             ExprKind::Error => Val::Error,
@@ -128,7 +129,8 @@ impl<'a> Checker<'a> {
             Val::Node(id) => format!("a value ({})", self.show(&self.graph.ty(*id).clone())),
             _ => "no function".into(),
         };
-        let d = Diagnostic::new(codes::WRONG_KIND, span, format!("this is {what}, where a layer or function is needed"));
+        let d =
+            Diagnostic::new(codes::WRONG_KIND, span, format!("this is {what}, where a layer or function is needed"));
         self.fail(s, d)
     }
 
@@ -239,7 +241,8 @@ impl<'a> Checker<'a> {
                 continue;
             }
             if let Some(name) = &arg.name {
-                let mut d = Diagnostic::new(codes::UNKNOWN_ARGUMENT, name.span, format!("no input is named '{}'", name.text));
+                let mut d =
+                    Diagnostic::new(codes::UNKNOWN_ARGUMENT, name.span, format!("no input is named '{}'", name.text));
                 if let Some(params) = params {
                     let known: Vec<&str> = params.iter().map(|p| p.name.text.as_str()).collect();
                     d = match suggest::nearest(&name.text, known.iter().copied()) {
@@ -327,10 +330,14 @@ impl<'a> Checker<'a> {
                     wb.clone()
                 } else {
                     let (x, y) = (self.show_width(wa), self.show_width(wb));
-                    let d = Diagnostic::new(codes::WIDTH_MISMATCH, span, format!("values of width {x} and {y} cannot be combined"))
-                        .also(a.1, format!("width {x}"))
-                        .also(b.1, format!("width {y}"))
-                        .help("widths must be equal, or one of them 1; `linear(d)` changes a width");
+                    let d = Diagnostic::new(
+                        codes::WIDTH_MISMATCH,
+                        span,
+                        format!("values of width {x} and {y} cannot be combined"),
+                    )
+                    .also(a.1, format!("width {x}"))
+                    .also(b.1, format!("width {y}"))
+                    .help("widths must be equal, or one of them 1; `linear(d)` changes a width");
                     return Err(self.error_in(s, d));
                 };
                 Ty::Vector(on, width)

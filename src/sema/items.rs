@@ -34,7 +34,11 @@ impl<'a> Checker<'a> {
         if !matches!(symbol.kind, SymbolKind::Data | SymbolKind::Let) {
             return Ok(());
         }
-        let message = format!("'{inside}' reads {} '{}', so it could run on that data set alone", symbol.kind.noun(), symbol.name);
+        let message = format!(
+            "'{inside}' reads {} '{}', so it could run on that data set alone",
+            symbol.kind.noun(),
+            symbol.name
+        );
         if self.diagnostics.iter().any(|d| d.code == codes::MISPLACED && d.message == message) {
             return Err(Reported);
         }
@@ -51,9 +55,7 @@ impl<'a> Checker<'a> {
                 Some(&id) => Val::Data(On { example: self.example(id), axes: vec![] }),
                 None => Val::Error,
             },
-            SymbolKind::Layer => {
-                Val::Func(Rc::new(Func::Layer { name: symbol.name, member, rest: vec![], span }))
-            }
+            SymbolKind::Layer => Val::Func(Rc::new(Func::Layer { name: symbol.name, member, rest: vec![], span })),
             SymbolKind::Def => {
                 let ItemKind::Def(def) = &symbol.item.kind else { return Val::Error };
                 self.recipe(def, &[], None, span, s)
@@ -283,8 +285,12 @@ impl<'a> Checker<'a> {
         if !l.tuple {
             return match value {
                 Val::Func(_) => {
-                    let d = Diagnostic::new(codes::NOT_A_VALUE, l.value.span, "this is a function that still waits for its input, not a value")
-                        .help("write `layer` instead of `let` to name a function");
+                    let d = Diagnostic::new(
+                        codes::NOT_A_VALUE,
+                        l.value.span,
+                        "this is a function that still waits for its input, not a value",
+                    )
+                    .help("write `layer` instead of `let` to name a function");
                     self.fail(s, d)
                 }
                 other => other,
@@ -297,7 +303,10 @@ impl<'a> Checker<'a> {
                 let message = format!("{} names take a tuple of {} apart", l.names.len(), parts.len());
                 self.fail(s, Diagnostic::new(codes::WRONG_INPUT, l.value.span, message))
             }
-            _ => self.fail(s, Diagnostic::new(codes::WRONG_INPUT, l.value.span, "this is no tuple, so it cannot be taken apart")),
+            _ => self.fail(
+                s,
+                Diagnostic::new(codes::WRONG_INPUT, l.value.span, "this is no tuple, so it cannot be taken apart"),
+            ),
         }
     }
 
@@ -341,7 +350,11 @@ impl<'a> Checker<'a> {
         edges.sort();
         let message = match names.as_slice() {
             [one] => format!("'{one}' reads itself"),
-            _ => format!("a cycle: {} and '{}' read each other", quoted(&names[..names.len() - 1]), names[names.len() - 1]),
+            _ => format!(
+                "a cycle: {} and '{}' read each other",
+                quoted(&names[..names.len() - 1]),
+                names[names.len() - 1]
+            ),
         };
         let mut edges = edges.into_iter();
         let Some((at, label)) = edges.next() else { return };
@@ -428,7 +441,8 @@ impl<'a> Checker<'a> {
                     let d = Diagnostic::new(codes::MISSING_ARGUMENT, span, message).also(symbol.span, "declared here");
                     return self.fail(&Scope::default(), d);
                 }
-                scope.locals = params.iter().map(|p| p.name.text.as_str()).zip(inputs.into_iter().map(|i| i.0)).collect();
+                scope.locals =
+                    params.iter().map(|p| p.name.text.as_str()).zip(inputs.into_iter().map(|i| i.0)).collect();
                 self.local_lets(&layer.lets, &mut scope);
                 self.eval(&layer.body, &scope)
             }

@@ -61,11 +61,8 @@ fn at_prediction(graph: &Graph, id: NodeId) -> &[NodeId] {
 
 /// Gold that a prediction reads: `.gold`, or a field that is a task's gold.
 pub(super) fn gold_leaks(c: &mut Checker<'_>) {
-    let built: Vec<(String, Span, NodeId, Option<NodeId>)> = c
-        .tasks
-        .iter()
-        .filter_map(|t| t.built.as_ref().map(|b| (t.name.clone(), t.span, b.hidden, b.gold)))
-        .collect();
+    let built: Vec<(String, Span, NodeId, Option<NodeId>)> =
+        c.tasks.iter().filter_map(|t| t.built.as_ref().map(|b| (t.name.clone(), t.span, b.hidden, b.gold))).collect();
     let golds: HashSet<_> = built.iter().filter_map(|b| b.3).flat_map(|g| fields_under(&c.graph, g)).collect();
     let mut found = Vec::new();
     let mut seen = HashSet::new();

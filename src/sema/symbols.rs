@@ -231,12 +231,14 @@ impl<'a> Collector<'a, '_> {
         }
         if index.is_empty() && bound.is_some() && !matches!(kind, SymbolKind::Const | SymbolKind::Def) {
             let vars: Vec<&str> = bound.into_iter().flat_map(|m| m.keys()).map(String::as_str).collect();
-            let message = format!("'{}' stands inside a `for` but has no index, so its members would share one name", name.text);
+            let message =
+                format!("'{}' stands inside a `for` but has no index, so its members would share one name", name.text);
             let indexed = format!("{}[{}]", name.text, vars.join(", "));
-            self.diagnostics.push(
-                Diagnostic::new(codes::MISPLACED, name.span, message)
-                    .fix(name.span, indexed.clone(), format!("write `{indexed}`")),
-            );
+            self.diagnostics.push(Diagnostic::new(codes::MISPLACED, name.span, message).fix(
+                name.span,
+                indexed.clone(),
+                format!("write `{indexed}`"),
+            ));
         }
         if let Some(first) = self.symbols.by_name.get(name.text.as_str()) {
             let message = format!("'{}' is declared twice", name.text);
@@ -271,7 +273,8 @@ pub fn unroll(binder: &ast::Binder, list: &Const, at: Span, outer: &Family) -> R
                 one => vec![one.word()],
             };
             if words.len() != binder.names.len() {
-                let message = format!("this `for` binds {} names, but a member has {} parts", binder.names.len(), words.len());
+                let message =
+                    format!("this `for` binds {} names, but a member has {} parts", binder.names.len(), words.len());
                 return Err(Diagnostic::new(codes::BAD_ARGUMENT, binder.span, message).also(at, "the list is here"));
             }
             let mut bound = bound.clone();

@@ -14,8 +14,21 @@ use crate::source::Span;
 use crate::syntax::ast::{self, Arg, Expr, ExprKind, Ident, ItemKind, Task};
 
 /// Outputs of a task, for messages and suggestions.
-pub const OUTPUTS: &[&str] =
-    &["probs", "logits", "hidden", "embedding", "label", "sample", "gold", "loss", "top", "states", "words", "voted", "replaced"];
+pub const OUTPUTS: &[&str] = &[
+    "probs",
+    "logits",
+    "hidden",
+    "embedding",
+    "label",
+    "sample",
+    "gold",
+    "loss",
+    "top",
+    "states",
+    "words",
+    "voted",
+    "replaced",
+];
 
 impl<'a> Checker<'a> {
     /// A task's head, without what the task reads.
@@ -57,7 +70,18 @@ impl<'a> Checker<'a> {
         let family = symbol.is_family().then(|| symbol.name.to_string());
         scope.in_loss = false;
         let declared = (symbol.name, member);
-        self.tasks.push(TaskData { declared, name, family, kind, head, built: None, span: symbol.span, settings, weight, scope });
+        self.tasks.push(TaskData {
+            declared,
+            name,
+            family,
+            kind,
+            head,
+            built: None,
+            span: symbol.span,
+            settings,
+            weight,
+            scope,
+        });
         Ok(id)
     }
 
@@ -73,12 +97,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Splits a task's settings into those of its kind and those of every task.
-    fn task_settings(
-        &mut self,
-        own: &'static ops::Signature,
-        task: &'a Task,
-        s: &Scope<'a>,
-    ) -> (Bound<'a>, Bound<'a>) {
+    fn task_settings(&mut self, own: &'static ops::Signature, task: &'a Task, s: &Scope<'a>) -> (Bound<'a>, Bound<'a>) {
         let common = &ops::tasks::COMMON;
         let mut bound = (Bound::none(own), Bound::none(common));
         let of_training = |x: &&ast::Setting| {
@@ -94,7 +113,10 @@ impl<'a> Checker<'a> {
                 if setting.name.text == *first {
                     let message = format!("a `{}` task has no setting '{first}'", own.name);
                     let d = Diagnostic::new(codes::UNKNOWN_SETTING, setting.name.span, message);
-                    self.error_in(s, d.help(format!("the settings from '{first}' to '{last}' belong in a `train` block")));
+                    self.error_in(
+                        s,
+                        d.help(format!("the settings from '{first}' to '{last}' belong in a `train` block")),
+                    );
                 }
                 continue;
             }
@@ -110,7 +132,8 @@ impl<'a> Checker<'a> {
             };
             let known: Option<Span> = target.given.iter().find(|(n, _)| **n == name).map(|(_, v)| v.1);
             if let Some(first) = known {
-                let d = Diagnostic::new(codes::DUPLICATE_SETTING, setting.name.span, format!("'{name}' is given twice"));
+                let d =
+                    Diagnostic::new(codes::DUPLICATE_SETTING, setting.name.span, format!("'{name}' is given twice"));
                 self.error_in(s, d.also(first, "first given here"));
                 continue;
             }
@@ -123,7 +146,8 @@ impl<'a> Checker<'a> {
 
     fn unknown_setting(&mut self, span: Span, name: &str, own: &'static ops::Signature, s: &Scope<'a>) {
         let all: Vec<&str> = own.args.iter().chain(ops::tasks::COMMON.args).map(|a| a.name).collect();
-        let mut d = Diagnostic::new(codes::UNKNOWN_SETTING, span, format!("a `{}` task has no setting '{name}'", own.name));
+        let mut d =
+            Diagnostic::new(codes::UNKNOWN_SETTING, span, format!("a `{}` task has no setting '{name}'", own.name));
         if let Some(near) = suggest::nearest(name, all.iter().copied()) {
             d = d.fix(span, near, format!("did you mean '{near}'?"));
         } else if ops::training::TRAIN.arg(name).is_some() {
@@ -137,7 +161,8 @@ impl<'a> Checker<'a> {
     fn task_gold(&mut self, task: &'a Task, s: &Scope<'a>) -> Checked<Option<(NodeId, Span)>> {
         let Some(first) = task.gold.first() else {
             if matches!(task.kind.text.as_str(), "classify" | "multilabel" | "regress" | "tag") {
-                let d = Diagnostic::new(codes::TASK_GOLD, task.head_span, format!("`{}` needs its gold", task.kind.text));
+                let d =
+                    Diagnostic::new(codes::TASK_GOLD, task.head_span, format!("`{}` needs its gold", task.kind.text));
                 return Err(self.error_in(s, d.help(format!("write `{}(data.field)`", task.kind.text))));
             }
             return Ok(None);
@@ -169,7 +194,9 @@ impl<'a> Checker<'a> {
             let own: &[&str] = if forms.name == "tag" { &["softmax", "crf"] } else { std::slice::from_ref(&head.form) };
             d = match suggest::nearest(&name.text, own.iter().copied()).or(tasks) {
                 Some(near) => d.fix(name.span, near, format!("did you mean '{near}'?")),
-                None => d.help(format!("it has {}, or the name of another task whose head it shares", ops::list_words(own))),
+                None => {
+                    d.help(format!("it has {}, or the name of another task whose head it shares", ops::list_words(own)))
+                }
             };
             self.error_in(s, d);
             return;
@@ -183,7 +210,11 @@ impl<'a> Checker<'a> {
             && mine != theirs
         {
             let (x, y) = (&self.spaces.all[mine.0].name, &self.spaces.all[theirs.0].name);
-            let message = format!("'{}' cannot share the head of '{}': their labels differ ('{x}' and '{y}')", s.owner.as_deref().unwrap_or(""), other.name);
+            let message = format!(
+                "'{}' cannot share the head of '{}': their labels differ ('{x}' and '{y}')",
+                s.owner.as_deref().unwrap_or(""),
+                other.name
+            );
             let d = Diagnostic::new(codes::SPACE_MISMATCH, name.span, message).also(other.span, "declared here");
             self.error_in(s, d);
             return;
@@ -275,7 +306,13 @@ impl<'a> Checker<'a> {
     }
 
     /// `t(x)`: the head of t on another value.
-    pub(super) fn apply_head(&mut self, task: TaskId, inputs: Vec<(Val<'a>, Span)>, span: Span, s: &Scope<'a>) -> Val<'a> {
+    pub(super) fn apply_head(
+        &mut self,
+        task: TaskId,
+        inputs: Vec<(Val<'a>, Span)>,
+        span: Span,
+        s: &Scope<'a>,
+    ) -> Val<'a> {
         let [(value, at)] = inputs.as_slice() else {
             let d = Diagnostic::new(codes::WRONG_INPUT, span, "a task's head takes one value");
             return self.fail(s, d);
@@ -323,7 +360,9 @@ impl<'a> Checker<'a> {
             let mut d = Diagnostic::new(codes::UNKNOWN_FIELD, name.span, message);
             d = match suggest::nearest(&name.text, OUTPUTS.iter().copied()) {
                 Some(near) => d.fix(name.span, near, format!("did you mean '{near}'?")),
-                None => d.help("its outputs are `probs`, `logits`, `hidden`, `embedding(d)`, `label`, `gold` and `loss`"),
+                None => {
+                    d.help("its outputs are `probs`, `logits`, `hidden`, `embedding(d)`, `label`, `gold` and `loss`")
+                }
             };
             return self.fail(s, d);
         }
@@ -370,7 +409,9 @@ impl<'a> Checker<'a> {
                 let ty = self.graph.ty(gold).clone();
                 self.plain("read_gold", vec![gold], Attrs::new(), ty, span)
             }
-            "loss" => built.loss.ok_or(()).map_err(|()| missing(self, "loss here: it has no gold on these examples"))?,
+            "loss" => {
+                built.loss.ok_or(()).map_err(|()| missing(self, "loss here: it has no gold on these examples"))?
+            }
             "embedding" => return self.embedding_output(id, built, args, span, s).map(Val::Node),
             "top" => {
                 let mut on = built.on.examples();
@@ -414,7 +455,14 @@ impl<'a> Checker<'a> {
     }
 
     /// `.embedding(d)`: the expected label embedding, Σ p(y) e(y).
-    fn embedding_output(&mut self, id: TaskId, built: &Built, args: &'a [Arg], span: Span, s: &Scope<'a>) -> Checked<NodeId> {
+    fn embedding_output(
+        &mut self,
+        id: TaskId,
+        built: &Built,
+        args: &'a [Arg],
+        span: Span,
+        s: &Scope<'a>,
+    ) -> Checked<NodeId> {
         let bound = self.bind_args(&ops::tasks::EMBEDDING, args, span, s);
         let Some(d) = bound.width("d") else { return Err(Reported) };
         let task = self.tasks[id.0].clone();

@@ -90,6 +90,11 @@ impl SourceMap {
         &self.files[id.0 as usize]
     }
 
+    /// Whether a file of this id is there.
+    pub fn has(&self, id: FileId) -> bool {
+        (id.0 as usize) < self.files.len()
+    }
+
     /// All files, in the order they were added.
     pub fn files(&self) -> impl Iterator<Item = (FileId, &SourceFile)> {
         self.files.iter().enumerate().map(|(i, f)| (FileId(i as u32), f))

@@ -157,8 +157,7 @@ impl<'a> Builder<'a> {
         let Some(open) = open else { return };
         let end = self.base + end.as_span().start();
         let next = self.lexed.tokens.get(self.lexed.at_or_after(end));
-        let mut problem =
-            Diagnostic::new(codes::UNCLOSED, open, "this `{` is never closed").label("opened here");
+        let mut problem = Diagnostic::new(codes::UNCLOSED, open, "this `{` is never closed").label("opened here");
         if let Some(next) = next {
             let place = Span::new(self.file, next.start, next.end);
             problem = problem.also(place, "expected `}` before this");

@@ -112,8 +112,7 @@ pub(super) fn explain(slice: &Slice<'_>, alone: Rule) -> Diagnostic {
 pub(super) fn whole_before(slice: &Slice<'_>, alone: Rule) -> Option<(usize, usize)> {
     let (offset, tried) = furthest(slice, alone);
     let index = slice.lexed.at_or_after(offset);
-    let found =
-        slice.lexed.tokens.get(index).filter(|t| t.kind == Kind::Word && t.start < slice.range.end)?;
+    let found = slice.lexed.tokens.get(index).filter(|t| t.kind == Kind::Word && t.start < slice.range.end)?;
     let prev = slice.lexed.tokens.get(index.checked_sub(1)?).filter(|t| t.start >= slice.range.start)?;
     let new_line = slice.text.get(prev.end..found.start)?.contains('\n');
     (new_line && expected(&tried) == Expected::Nothing).then_some((prev.end, found.start))
@@ -144,9 +143,7 @@ fn plain(miss: &Miss<'_>) -> Diagnostic {
             let expected = special_name(miss).map_or_else(|| join(&words), str::to_owned);
             match miss.prev {
                 None => problem(format!("expected {expected}, found `{found}`")),
-                Some(_) => {
-                    problem(format!("expected {expected}{after}")).label(format!("expected {expected}"))
-                }
+                Some(_) => problem(format!("expected {expected}{after}")).label(format!("expected {expected}")),
             }
         }
         _ => match miss.found {

@@ -22,8 +22,8 @@ pub use parse::{Comment, Parse, parse};
 
 /// The words that name nothing a program declares.
 pub const KEYWORDS: &[&str] = &[
-    "use", "const", "data", "field", "layer", "def", "let", "task", "loss", "metric", "train", "stage",
-    "for", "in", "from",
+    "use", "const", "data", "field", "layer", "def", "let", "task", "loss", "metric", "train", "stage", "for", "in",
+    "from",
 ];
 
 /// The keywords that begin an item.

@@ -227,8 +227,7 @@ fn strange_character(miss: &Miss<'_>) -> Option<Diagnostic> {
         }
         _ => "no program contains this character outside strings and comments",
     };
-    let problem =
-        Diagnostic::new(codes::SYNTAX, miss.slice.span(token), format!("unexpected character `{text}`"));
+    let problem = Diagnostic::new(codes::SYNTAX, miss.slice.span(token), format!("unexpected character `{text}`"));
     Some(problem.help(help))
 }
 
@@ -258,10 +257,9 @@ fn no_setting(miss: &Miss<'_>) -> Option<Diagnostic> {
     }
     let text = shorten(miss.found_text());
     match miss.prev {
-        None => Some(
-            syntax(miss, format!("expected a setting, found `{text}`"))
-                .help("a setting is written `name: value`"),
-        ),
+        None => {
+            Some(syntax(miss, format!("expected a setting, found `{text}`")).help("a setting is written `name: value`"))
+        }
         Some(word) if miss.tried.contains(&Rule::colon) => {
             let name = miss.slice.word(word);
             let problem = syntax(miss, format!("expected `:` after `{name}`"));

@@ -5,8 +5,6 @@ use std::collections::BTreeSet;
 use super::trainee::LossSource;
 use crate::plan::Plan;
 
-
-
 /// The parameters that the loss of a task or item depends on through operations that pass a
 /// gradient, whether frozen or not; `updates:` is taken into account.
 pub fn params_of(plan: &Plan, source: LossSource) -> BTreeSet<usize> {

@@ -37,8 +37,7 @@ mod tests {
             .label("found here")
             .also(Span::new(file, second, second + 1), "used here")
             .fix(Span::new(file, at, at + 1), "", "remove it");
-        let unused =
-            Diagnostic::new(codes::UNUSED, Span::new(file, second - 4, second - 3), "nothing uses 'y'");
+        let unused = Diagnostic::new(codes::UNUSED, Span::new(file, second - 4, second - 3), "nothing uses 'y'");
         let lost = Diagnostic::placeless(codes::RUN_DIR, "there is no run in 'runs/a'").help("train first");
         (map, vec![near, unused, lost])
     }

@@ -66,6 +66,15 @@ impl TaskKind for Classify {
             }
             (loss, _) => loss,
         };
-        Ok(Built { on: input.on, hidden: input.node, width: input.width, logits, probs: Some(probs), label, gold, loss })
+        Ok(Built {
+            on: input.on,
+            hidden: input.node,
+            width: input.width,
+            logits,
+            probs: Some(probs),
+            label,
+            gold,
+            loss,
+        })
     }
 }

@@ -163,12 +163,28 @@ pub fn project<'a>(c: &mut Checker<'a>, head: &Head<'a>, input: &Input, width: W
     ];
     let ty = Ty::Vector(input.on.clone(), width);
     let path = head.path.as_str().into();
-    let node = Node { op: "project", inputs: vec![input.node], attrs: attrs([]), params, ty, span: at, path, draw: None, vocab: None };
+    let node = Node {
+        op: "project",
+        inputs: vec![input.node],
+        attrs: attrs([]),
+        params,
+        ty,
+        span: at,
+        path,
+        draw: None,
+        vocab: None,
+    };
     Ok(c.graph.add(node))
 }
 
 /// Logits over a label space, and their softmax.
-pub fn softmax_head<'a>(c: &mut Checker<'a>, head: &Head<'a>, input: &Input, space: SpaceId, at: Span) -> Checked<Projection> {
+pub fn softmax_head<'a>(
+    c: &mut Checker<'a>,
+    head: &Head<'a>,
+    input: &Input,
+    space: SpaceId,
+    at: Span,
+) -> Checked<Projection> {
     let logits = project(c, head, input, Width::from(space), at)?;
     let ty = c.graph.ty(logits).clone();
     let probs = c.plain("softmax", vec![logits], attrs([]), ty, at);
@@ -176,7 +192,14 @@ pub fn softmax_head<'a>(c: &mut Checker<'a>, head: &Head<'a>, input: &Input, spa
 }
 
 /// A prediction of labels.
-pub fn label_node<'a>(c: &mut Checker<'a>, op: &'static str, inputs: Vec<NodeId>, on: &On, space: SpaceId, at: Span) -> NodeId {
+pub fn label_node<'a>(
+    c: &mut Checker<'a>,
+    op: &'static str,
+    inputs: Vec<NodeId>,
+    on: &On,
+    space: SpaceId,
+    at: Span,
+) -> NodeId {
     c.plain(op, inputs, attrs([("space", space.0.into())]), Ty::Label(on.clone(), space), at)
 }
 

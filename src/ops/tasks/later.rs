@@ -20,7 +20,8 @@ pub struct Later {
 }
 
 const HEAD: Arg = arg("head", Kind::Any, Default::Unset, "The form of the head.");
-const ENTITIES: Arg = arg("entities", Kind::Any, Default::Unset, "The task whose entities are related; the gold spans when left out.");
+const ENTITIES: Arg =
+    arg("entities", Kind::Any, Default::Unset, "The task whose entities are related; the gold spans when left out.");
 const DECODER: Arg = arg("decoder", Kind::Any, Default::Unset, "An `lstm` or `transformer`, or a named layer.");
 const BEAM: Arg = arg("beam", Kind::Int(1, 1000), Default::Int(1), "Hypotheses kept in decoding.");
 const SMOOTHING: Arg = arg("smoothing", Kind::Share, Default::Float(0.0), "Label smoothing.");

@@ -10,13 +10,8 @@ pub mod tag;
 use super::signature::{Arg, COUNT, Default, Group, Kind, POSITIVE, Signature, arg, required};
 
 /// Settings that every task has.
-pub static COMMON: Signature = Signature {
-    name: "task",
-    group: Group::Internal,
-    doc: "Settings of any task.",
-    inputs: &[],
-    args: COMMON_ARGS,
-};
+pub static COMMON: Signature =
+    Signature { name: "task", group: Group::Internal, doc: "Settings of any task.", inputs: &[], args: COMMON_ARGS };
 
 const COMMON_ARGS: &[Arg] = &[
     arg("weight", Kind::Any, Default::Float(1.0), "Factor of the task's loss, before `balance`."),

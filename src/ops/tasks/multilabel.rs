@@ -61,6 +61,15 @@ impl TaskKind for Multilabel {
             let ty = Ty::Vector(input.on.examples(), 1.into());
             c.plain("sigmoid_loss", vec![logits, g], attrs([]), ty, at)
         });
-        Ok(Built { on: input.on, hidden: input.node, width: input.width, logits, probs: Some(probs), label, gold, loss })
+        Ok(Built {
+            on: input.on,
+            hidden: input.node,
+            width: input.width,
+            logits,
+            probs: Some(probs),
+            label,
+            gold,
+            loss,
+        })
     }
 }

@@ -118,7 +118,9 @@ fn crf<'a>(
     let width = Width::from(space);
     let logits = heads::project(c, head, input, width.clone(), at)?;
     let mut params = Vec::new();
-    for (name, shape) in [("transitions", vec![width.clone(); 2]), ("start", vec![width.clone()]), ("end", vec![width.clone()])] {
+    for (name, shape) in
+        [("transitions", vec![width.clone(); 2]), ("start", vec![width.clone()]), ("end", vec![width.clone()])]
+    {
         let path = format!("{}.{name}", head.path);
         params.push(c.param_at(path, shape, Init::Uniform(0.1), at, &crate::sema::call::Scope::default())?);
     }

@@ -9,7 +9,7 @@ use crate::report::numbers::thousands;
 
 /// Size of the picture and of the frame inside of it.
 const SIZE: (f64, f64) = (480.0, 230.0);
-const FRAME: (f64, f64, f64, f64) = (46.0, 12.0, 470.0, 200.0);
+const FRAME: (f64, f64, f64, f64) = (46.0, 22.0, 470.0, 200.0);
 
 /// A line of a chart.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -66,17 +66,16 @@ impl Chart {
         if !(x.0 <= x.1 && y.0 <= y.1) {
             return None;
         }
-        let x = if x.0 == x.1 { (x.0 - 1.0, x.1 + 1.0) } else { x };
-        Some(Scale { x, y: padded(y) })
+        Some(Scale { x: (0.0, x.1.max(1.0)), y: padded(y) })
     }
 
     /// The chart with its title; nothing when there is no point.
     pub(super) fn render(&self) -> String {
         let Some(scale) = self.scale() else { return String::new() };
         let mut text = format!("<figure>\n<figcaption>{}</figcaption>\n", escape(&self.title));
-        let _ = write!(
+        let _ = writeln!(
             text,
-            "<svg class=\"chart\" viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\" data-chart=\"{}\">\n",
+            "<svg class=\"chart\" viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\" data-chart=\"{}\">",
             SIZE.0,
             SIZE.1,
             escape(&self.title),
@@ -87,7 +86,9 @@ impl Chart {
         for (i, series) in self.series.iter().enumerate() {
             draw_series(&mut text, i, series, &scale);
         }
-        text.push_str("<line class=\"cursor\" y1=\"12\" y2=\"200\" visibility=\"hidden\"/>\n</svg>\n<p class=\"legend\">");
+        text.push_str(
+            "<line class=\"cursor\" y1=\"22\" y2=\"200\" visibility=\"hidden\"/>\n</svg>\n<p class=\"legend\">",
+        );
         for (i, series) in self.series.iter().enumerate() {
             let _ = write!(text, "<span><i class=\"c{}\"></i>{}</span> ", i % 6, escape(&series.name));
         }
@@ -113,19 +114,19 @@ impl Chart {
         let (_, top, right, bottom) = FRAME;
         for (x, name) in &self.marks {
             let (x, _) = scale.at((*x, 0.0));
-            let (anchor, dx) = if x > right - 60.0 { ("end", -4.0) } else { ("start", 4.0) };
-            let _ = write!(
+            let anchor = if x > right - 60.0 { "end" } else { "start" };
+            let _ = writeln!(
                 text,
                 "<line class=\"mark\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{top}\" y2=\"{bottom}\"/>\
-                 <text class=\"mark\" x=\"{:.1}\" y=\"{}\" text-anchor=\"{anchor}\">{}</text>\n",
-                x + dx,
-                top + 9.0,
+                 <text class=\"mark\" x=\"{x:.1}\" y=\"{}\" text-anchor=\"{anchor}\">{}</text>",
+                top - 6.0,
                 escape(name)
             );
         }
         for x in &self.best {
             let (x, _) = scale.at((*x, 0.0));
-            let _ = write!(text, "<path class=\"best\" d=\"M{x:.1} {bottom}l-4 7h8z\"><title>best epoch</title></path>\n");
+            let _ =
+                writeln!(text, "<path class=\"best\" d=\"M{x:.1} {bottom}l-4 7h8z\"><title>best epoch</title></path>");
         }
     }
 }
@@ -159,11 +160,15 @@ fn grid(text: &mut String, scale: &Scale) {
     for tick in ticks(scale.y, 4.0) {
         let (_, y) = scale.at((0.0, tick));
         let shown = figure(tick);
-        let shown = if shown.contains(['.']) && !shown.contains('e') { shown.trim_end_matches('0').trim_end_matches('.') } else { &shown };
-        let _ = write!(
+        let shown = if shown.contains('.') && !shown.contains('e') {
+            shown.trim_end_matches('0').trim_end_matches('.')
+        } else {
+            &shown
+        };
+        let _ = writeln!(
             text,
             "<line class=\"grid\" x1=\"{left}\" x2=\"{right}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
-             <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{shown}</text>\n",
+             <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{shown}</text>",
             left - 5.0,
             y + 3.5
         );
@@ -171,14 +176,14 @@ fn grid(text: &mut String, scale: &Scale) {
     for tick in ticks(scale.x, 5.0).into_iter().filter(|tick| *tick >= 0.0) {
         let (x, _) = scale.at((tick, 0.0));
         let anchor = if x > right - 14.0 { "end" } else { "middle" };
-        let _ = write!(
+        let _ = writeln!(
             text,
-            "<text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>\n",
+            "<text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>",
             bottom + 18.0,
             thousands(tick.round() as u64)
         );
     }
-    let _ = write!(text, "<line class=\"axis\" x1=\"{left}\" x2=\"{right}\" y1=\"{bottom}\" y2=\"{bottom}\"/>\n");
+    let _ = writeln!(text, "<line class=\"axis\" x1=\"{left}\" x2=\"{right}\" y1=\"{bottom}\" y2=\"{bottom}\"/>");
 }
 
 fn draw_series(text: &mut String, at: usize, series: &Series, scale: &Scale) {
@@ -186,7 +191,7 @@ fn draw_series(text: &mut String, at: usize, series: &Series, scale: &Scale) {
     let faint = if series.faint { " faint" } else { "" };
     let places: Vec<(f64, f64)> = series.points.iter().filter(|p| p.1.is_finite()).map(|p| scale.at(*p)).collect();
     let line: Vec<String> = places.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
-    let _ = write!(text, "<polyline class=\"c{class}{faint}\" points=\"{}\"/>\n", line.join(" "));
+    let _ = writeln!(text, "<polyline class=\"c{class}{faint}\" points=\"{}\"/>", line.join(" "));
     if series.dots && places.len() <= 60 || places.len() == 1 {
         for (x, y) in places {
             let _ = write!(text, "<circle class=\"c{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.6\"/>");

@@ -44,7 +44,12 @@ impl Told {
             Line::Stage { stage, step, .. } if !stage.is_empty() => self.marks.push((*step as f64, stage.clone())),
             Line::Step { step, losses, total, lr, tokens_per_second, grad_norm, .. } => {
                 add(&mut self.steps, *step, losses);
-                let pace = [("learning rate", Some(*lr)), ("tokens a second", *tokens_per_second), ("total loss", *total), ("gradient norm", *grad_norm)];
+                let pace = [
+                    ("learning rate", Some(*lr)),
+                    ("tokens a second", *tokens_per_second),
+                    ("total loss", *total),
+                    ("gradient norm", *grad_norm),
+                ];
                 let pace = pace.into_iter().filter(|(_, value)| value.is_some());
                 add(&mut self.pace, *step, &pace.map(|(name, value)| (name.to_string(), value)).collect());
             }
@@ -129,7 +134,11 @@ pub(super) fn curves(lines: &[Line]) -> String {
     if !pace.is_empty() {
         body.push_str(&format!("<h3>Pace</h3>\n<div class=\"charts\">\n{pace}</div>\n"));
     }
-    if body.is_empty() { body } else { format!("<p class=\"soft\">Over optimiser steps. A triangle marks the best epoch.</p>\n{body}") }
+    if body.is_empty() {
+        body
+    } else {
+        format!("<p class=\"soft\">Over optimiser steps. A triangle marks the best epoch.</p>\n{body}")
+    }
 }
 
 #[cfg(test)]

@@ -108,7 +108,9 @@ impl Report {
             _ => "Layers with a double border are shared: more than one task reads them.".to_string(),
         };
         let mut body = format!("<div class=\"wide\">\n{}</div>\n<p class=\"soft key\">", svg(&self.graph));
-        for (class, name) in [("data", "data set"), ("layer", "layer"), ("shared", "shared layer"), ("task", "task"), ("loss", "loss")] {
+        for (class, name) in
+            [("data", "data set"), ("layer", "layer"), ("shared", "shared layer"), ("task", "task"), ("loss", "loss")]
+        {
             let _ = write!(body, "<span class=\"swatch {class}\"></span>{name} ");
         }
         let _ = write!(body, "</p>\n<p class=\"soft\">{note}</p>\n");
@@ -120,7 +122,9 @@ impl Report {
         let steps = self.lines.iter().map(Line::step).max().unwrap_or(0);
         let epochs = self.lines.iter().filter(|line| matches!(line, Line::Epoch { .. })).count();
         let numbers: usize = self.layers.iter().map(|row| row.numbers).sum();
-        let count = |n: usize, noun: &str| (n > 0).then(|| format!("{} {noun}{}", thousands(n as u64), if n == 1 { "" } else { "s" }));
+        let count = |n: usize, noun: &str| {
+            (n > 0).then(|| format!("{} {noun}{}", thousands(n as u64), if n == 1 { "" } else { "s" }))
+        };
         let parts = [
             (!self.environment.started.is_empty()).then(|| escape(&self.environment.started)),
             self.seconds.map(|seconds| format!("trained in {}", duration(seconds))),

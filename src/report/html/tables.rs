@@ -63,9 +63,14 @@ pub(super) fn figures(test: &[Figure]) -> String {
 pub(super) fn labels(confusions: &[Confusion]) -> String {
     let mut text = String::new();
     for confusion in confusions.iter().filter(|confusion| confusion.counts.iter().any(|count| *count > 0)) {
-        let _ = write!(text, "<h3>{}</h3>\n", escape(&confusion.task));
+        let _ = writeln!(text, "<h3>{}</h3>", escape(&confusion.task));
         text.push_str(&matrix(confusion));
-        let _ = write!(text, "<div class=\"pairs\">\n<div>{}</div>\n<div>{}</div>\n</div>\n", slowest(confusion), mixups(confusion));
+        let _ = write!(
+            text,
+            "<div class=\"pairs\">\n<div>{}</div>\n<div>{}</div>\n</div>\n",
+            slowest(confusion),
+            mixups(confusion)
+        );
     }
     text
 }
@@ -73,14 +78,22 @@ pub(super) fn labels(confusions: &[Confusion]) -> String {
 fn label(confusion: &Confusion, at: usize) -> String {
     let name = &confusion.labels[at];
     let short = console::truncate_str(name, 28, "…");
-    if short == name.as_str() { escape(name) } else { format!("<span title=\"{}\">{}</span>", escape(name), escape(&short)) }
+    if short == name.as_str() {
+        escape(name)
+    } else {
+        format!("<span title=\"{}\">{}</span>", escape(name), escape(&short))
+    }
 }
 
 /// Gold in rows, predictions in columns; the darker, the larger the share of the row.
 fn matrix(confusion: &Confusion) -> String {
     let shown = confusion.frequent(MATRIX);
     let all = confusion.labels.len();
-    let which = if shown.len() < all { format!("The {} most frequent of {} labels. ", shown.len(), thousands(all as u64)) } else { String::new() };
+    let which = if shown.len() < all {
+        format!("The {} most frequent of {} labels. ", shown.len(), thousands(all as u64))
+    } else {
+        String::new()
+    };
     let mut text = format!(
         "<p class=\"soft\">{which}Rows are gold, columns predictions.</p>\n<div class=\"wide\"><table class=\"matrix\">\n<thead><tr><td></td>"
     );
@@ -194,7 +207,11 @@ pub(super) fn epochs(lines: &[Line]) -> String {
     let mut head = vec!["epoch", "step"];
     head.extend(names.iter().map(|name| name.as_str()));
     head.push("time");
-    format!("<details><summary>All {} epochs (★ best so far)</summary>\n{}</details>\n", rows.len(), table(&head, 1, &rows))
+    format!(
+        "<details><summary>All {} epochs (★ best so far)</summary>\n{}</details>\n",
+        rows.len(),
+        table(&head, 1, &rows)
+    )
 }
 
 /// Names and values.
@@ -211,7 +228,11 @@ pub(super) fn environment(environment: &Environment) -> String {
 pub(super) fn sources(sources: &[(String, String)]) -> String {
     let one = |(i, (path, text)): (usize, &(String, String))| {
         let open = if i == 0 { " open" } else { "" };
-        format!("<details{open}><summary>{}</summary>\n<pre><code>{}</code></pre></details>\n", escape(path), escape(text))
+        format!(
+            "<details{open}><summary>{}</summary>\n<pre><code>{}</code></pre></details>\n",
+            escape(path),
+            escape(text)
+        )
     };
     sources.iter().enumerate().map(one).collect()
 }

@@ -37,7 +37,11 @@ fn report() -> Report {
     let mut report = Report::of(&plan());
     report.name = evil.into();
     report.sources = vec![(evil.into(), format!("// {evil}\nlayer words = embed(8)"))];
-    report.test = vec![Figure::new("intent.accuracy", 0.96), Figure::new(format!("{evil}.f1"), f64::NAN), Figure::new("sentence", 0.5)];
+    report.test = vec![
+        Figure::new("intent.accuracy", 0.96),
+        Figure::new(format!("{evil}.f1"), f64::NAN),
+        Figure::new("sentence", 0.5),
+    ];
     report.environment = Environment::capture(evil, "f32", 1, 2);
     report.confusions = vec![Confusion {
         task: evil.into(),

@@ -23,7 +23,7 @@ pub struct Layout {
 }
 
 /// Between columns.
-const GAP_X: f64 = 76.0;
+const GAP_X: f64 = 88.0;
 /// Between boxes of a column.
 const GAP_Y: f64 = 18.0;
 /// Around everything.

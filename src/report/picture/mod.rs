@@ -1,6 +1,7 @@
 //! The graph of a plan as a picture: data sets, layers, tasks and loss items, with what the tasks
 //! share and which of them reads whose output.
 
+mod build;
 mod dot;
 mod graph;
 mod layout;

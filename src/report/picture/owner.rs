@@ -17,7 +17,10 @@ impl Owners {
         let member = |name: &str, family: &str| name.strip_prefix(family)?.strip_prefix('.').map(str::to_string);
         let of_tasks = plan.tasks.iter().filter_map(|task| member(&task.name, task.family.as_deref()?));
         let of_data = plan.datasets.iter().filter_map(|data| Some(data.name.split_once('.')?.1.to_string()));
-        Self { tasks: plan.tasks.iter().map(|task| task.name.clone()).collect(), members: of_tasks.chain(of_data).collect() }
+        Self {
+            tasks: plan.tasks.iter().map(|task| task.name.clone()).collect(),
+            members: of_tasks.chain(of_data).collect(),
+        }
     }
 
     /// Whether a name is a task's.
@@ -34,7 +37,8 @@ impl Owners {
             return &path[..task.len()];
         }
         let Some((first, rest)) = path.split_once('.') else { return path };
-        let inside = |member: &&String| rest.strip_prefix(member.as_str()).is_some_and(|r| r.is_empty() || r.starts_with('.'));
+        let inside =
+            |member: &&String| rest.strip_prefix(member.as_str()).is_some_and(|r| r.is_empty() || r.starts_with('.'));
         match self.members.iter().filter(inside).max_by_key(|member| member.len()) {
             Some(member) => &path[..first.len() + 1 + member.len()],
             None => first,

@@ -6,8 +6,11 @@ use super::layout::{Input, Layout, layout};
 use super::{Edge, Graph, Kind, Vertex};
 use crate::report::html::escape;
 
-/// Columns of text in a box at most.
+/// Columns of a name in a box at most.
 const MOST: usize = 30;
+
+/// Columns of the smaller line below it.
+const MOST_DETAIL: usize = 38;
 
 const STYLE: &str = "
 .mtlc-graph{--ink:#1b1f24;--soft:#59636e;--line:#8b949e;--ground:#fff;font-family:ui-sans-serif,system-ui,sans-serif}
@@ -60,14 +63,14 @@ pub fn svg(graph: &Graph) -> String {
 }
 
 /// Text as it fits into a box.
-fn cut(text: &str) -> String {
-    console::truncate_str(text, MOST, "…").into_owned()
+fn cut(text: &str, most: usize) -> String {
+    console::truncate_str(text, most, "…").into_owned()
 }
 
 /// Width and height of a box.
 fn size(vertex: &Vertex) -> (f64, f64) {
-    let name = console::measure_text_width(&cut(&vertex.name)) as f64 * 7.6;
-    let detail = console::measure_text_width(&cut(&vertex.detail)) as f64 * 6.3;
+    let name = console::measure_text_width(&cut(&vertex.name, MOST)) as f64 * 7.6;
+    let detail = console::measure_text_width(&cut(&vertex.detail, MOST_DETAIL)) as f64 * 6.3;
     (name.max(detail).max(56.0) + 26.0, 44.0)
 }
 
@@ -85,12 +88,12 @@ fn draw_box(text: &mut String, vertex: &Vertex, (x, y): (f64, f64), (width, heig
     if vertex.is_shared() {
         rect(text, "shared inner", (x, y), (width - 7.0, height - 7.0), radius - 3.0);
     }
-    let _ = write!(text, "<text x=\"{x:.1}\" y=\"{:.1}\">{}</text>", y - 3.0, escape(&cut(&vertex.name)));
+    let _ = write!(text, "<text x=\"{x:.1}\" y=\"{:.1}\">{}</text>", y - 3.0, escape(&cut(&vertex.name, MOST)));
     let _ = writeln!(
         text,
         "<text class=\"detail\" x=\"{x:.1}\" y=\"{:.1}\">{}</text></g>",
         y + 13.0,
-        escape(&cut(&vertex.detail))
+        escape(&cut(&vertex.detail, MOST_DETAIL))
     );
 }
 

@@ -3,8 +3,8 @@
 use super::*;
 use crate::data::spec::{DataSpec, FieldSpec, FieldType, Format, Tokens};
 use crate::plan::{
-    Attr, Attrs, BalancePlan, BatchPlan, Init, LossPlan, Node, OptimizerPlan, ParamPlan, Plan, SamplePlan, SchedulePlan,
-    StagePlan, TaskOn, TaskPlan, TrainPlan,
+    Attr, Attrs, BalancePlan, BatchPlan, Init, LossPlan, Node, OptimizerPlan, ParamPlan, Plan, SamplePlan,
+    SchedulePlan, StagePlan, TaskOn, TaskPlan, TrainPlan,
 };
 use crate::source::Span;
 
@@ -14,7 +14,8 @@ fn field(name: &str, ty: FieldType) -> FieldSpec {
 
 fn data(name: &str) -> DataSpec {
     let text = FieldType::Text { lower: false, tokens: Tokens::Space, max: None };
-    let fields = vec![field("text", text), field("intent", FieldType::Class), field("slots", FieldType::Tags("text".into()))];
+    let fields =
+        vec![field("text", text), field("intent", FieldType::Class), field("slots", FieldType::Tags("text".into()))];
     DataSpec {
         name: name.into(),
         format: Format::Lines,
@@ -93,7 +94,8 @@ pub(crate) fn plan() -> Plan {
         node("crf", "slots", &[11, 13], &[5], 1, "atis[1]"),
         node("orthogonal", "", &[3, 7], &[], 1, "number"),
     ];
-    let on = |logits, label, probs, gold, loss| TaskOn { data: 0, logits, label, probs, gold: Some(gold), loss: Some(loss) };
+    let on =
+        |logits, label, probs, gold, loss| TaskOn { data: 0, logits, label, probs, gold: Some(gold), loss: Some(loss) };
     let stage = StagePlan {
         name: "joint".into(),
         after: None,
@@ -134,7 +136,14 @@ pub(crate) fn plan() -> Plan {
             task("intent", "classify", "softmax", on(5, 6, Some(7), 8, 9)),
             task("slots", "tag", "crf", on(11, 12, None, 13, 14)),
         ],
-        losses: vec![LossPlan { name: "apart".into(), data: Some(0), node: 15, weight: 0.01, updates: None, span: Span::default() }],
+        losses: vec![LossPlan {
+            name: "apart".into(),
+            data: Some(0),
+            node: 15,
+            weight: 0.01,
+            updates: None,
+            span: Span::default(),
+        }],
         metrics: vec![],
         train: TrainPlan { seed: 1, device: "cpu".into(), precision: "f32".into(), stages: vec![stage] },
     }

@@ -8,7 +8,8 @@ const LOAD: Load = Load { batches: 10, examples: 4.0, tokens: 40.0 };
 #[test]
 fn parameters_by_layer() {
     let rows = layers(&plan());
-    let shown: Vec<(&str, usize, String)> = rows.iter().map(|r| (r.name.as_str(), r.numbers, r.tasks.join(" "))).collect();
+    let shown: Vec<(&str, usize, String)> =
+        rows.iter().map(|r| (r.name.as_str(), r.numbers, r.tasks.join(" "))).collect();
     assert_eq!(
         shown,
         [
@@ -65,5 +66,20 @@ fn steps_of_a_family() {
 #[test]
 fn the_summary() {
     insta::assert_snapshot!(summary(&plan(), &[LOAD]), @r"
+    layer   parameters    share  read by
+    words          800   48.4 %  intent, slots
+    reader         576   34.9 %  intent, slots
+    intent          80    4.8 %  intent, slots
+    slots          196   11.9 %  slots
+    total        1,652  100.0 %
+
+    data  batches  examples each  tokens each  a token forward  in training
+    atis       10            4.0           40       1.44 kFLOP   4.33 kFLOP
+
+    task    stage  steps
+    intent  joint     30
+    slots   joint     30
+
+    estimated peak memory in training: 48.8 KiB
     ");
 }

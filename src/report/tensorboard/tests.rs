@@ -79,7 +79,15 @@ fn write(dir: &Path, from: usize) {
     let mut board = TensorBoard::new(dir);
     board.stage(&Stage { total_done: from, ..Stage::default() }).unwrap();
     let loss = Loss { name: "intent".into(), value: 0.5, factor: 2.0, examples: 1 };
-    let step = Step { total_step: from + 300, losses: vec![loss], total: 1.0, lr: 0.25, tokens: 10, seconds: 2.0, ..Step::default() };
+    let step = Step {
+        total_step: from + 300,
+        losses: vec![loss],
+        total: 1.0,
+        lr: 0.25,
+        tokens: 10,
+        seconds: 2.0,
+        ..Step::default()
+    };
     board.step(&step).unwrap();
     let dev = vec![Figure::new("intent.accuracy", 0.75)];
     board.epoch(&Epoch { total_step: from + 300, dev, ..Epoch::default() }).unwrap();

@@ -21,7 +21,7 @@ impl Column {
             // What selects may be a long expression.
             Column::Dev(name) if name.contains('(') => "selects".into(),
             Column::Dev(name) => name.clone(),
-            Column::Train(name) => format!("{name} loss"),
+            Column::Train(name) => format!("train {name}"),
         }
     }
 
@@ -49,7 +49,8 @@ impl EpochTable {
         }
         self.choose(epoch, room);
         let heads = self.columns.iter().map(Column::head);
-        let cells: Vec<String> = ["epoch".to_string()].into_iter().chain(heads).chain(["time".into(), String::new()]).collect();
+        let cells: Vec<String> =
+            ["epoch".to_string()].into_iter().chain(heads).chain(["time".into(), String::new()]).collect();
         Some(line(&cells, &self.widths))
     }
 

@@ -135,7 +135,8 @@ fn stage_line(stage: &Stage) -> String {
         (name, count) if count > 1 => format!("stage {name} ({} of {count})", stage.index + 1),
         (name, _) => format!("stage {name}"),
     };
-    let plural = |count: usize, noun: &str| format!("{} {noun}{}", thousands(count as u64), if count == 1 { "" } else { "s" });
+    let plural =
+        |count: usize, noun: &str| format!("{} {noun}{}", thousands(count as u64), if count == 1 { "" } else { "s" });
     let tasks = if stage.tasks.len() <= 4 { stage.tasks.join(", ") } else { plural(stage.tasks.len(), "task") };
     let mut line = format!("{name}: {tasks}; {}", plural(stage.trainable, "parameter"));
     if stage.frozen > 0 {

@@ -55,13 +55,19 @@ fn printed(look: Look) -> String {
     terminal.step(&step(1)).unwrap();
     terminal.epoch(&epoch(1, true)).unwrap();
     terminal.epoch(&epoch(2, false)).unwrap();
-    let warning = Diagnostic::placeless(crate::diagnostics::codes::ZERO_GRADIENT, "nothing moves `a.w`").help("drop it");
+    let warning =
+        Diagnostic::placeless(crate::diagnostics::codes::ZERO_GRADIENT, "nothing moves `a.w`").help("drop it");
     terminal.warning(&warning).unwrap();
     terminal.finished(&Finished { total_step: 6, seconds: 65.0, ..Finished::default() }).unwrap();
-    let figures = vec![Figure::new("intent.accuracy", 0.9612), Figure::new("slots.span_f1", 0.5)];
     drop(terminal);
     let lines = std::mem::take(&mut *page.0.lock().unwrap());
-    String::from_utf8(lines).unwrap() + &figures_table(&figures, "test")
+    String::from_utf8(lines).unwrap()
+}
+
+#[test]
+fn figures_line_up() {
+    let figures = [Figure::new("intent.accuracy", 0.9612), Figure::new("slots.loss", 12.5)];
+    assert_eq!(figures_table(&figures, "test"), "test\nintent.accuracy  0.9612\nslots.loss        12.50\n");
 }
 
 fn step(number: usize) -> Step {
@@ -82,6 +88,13 @@ fn step(number: usize) -> Step {
 fn plain_lines() {
     let text = printed(Look { level: Level::Normal, live: false, color: false, width: Some(100) });
     insta::assert_snapshot!(text, @r"
+    stage joint (1 of 2): intent, slots; 12,345 parameters; 2 epochs of 3 steps
+    epoch  selects  intent.accuracy  slots.span_f1  train intent  train slots  intent.loss     time
+        1   0.3750           0.5000         0.2500        0.7500        12.00        1.500     2.5s  *
+        2   0.3750           0.5000         0.2500        0.7500        12.00        1.500     2.5s
+    warning[W0901]: nothing moves `a.w`
+      help: drop it
+    trained 6 steps in 1m05s
     ");
     assert!(text.chars().all(|c| c == '\n' || !c.is_control()));
 }

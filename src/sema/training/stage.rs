@@ -83,7 +83,8 @@ impl<'a> Checker<'a> {
                 plan.select = self.figure(e, s);
                 let judged = plan.select.as_ref().is_none_or(|f| is_judged(f, &plan.tasks, metrics));
                 if !judged && !plan.tasks.is_empty() {
-                    let d = Diagnostic::new(codes::TRAIN, e.span, "this selects by tasks that the stage does not train");
+                    let d =
+                        Diagnostic::new(codes::TRAIN, e.span, "this selects by tasks that the stage does not train");
                     self.error_in(s, d.help("select by a task of the stage, or add those tasks to its `tasks`"));
                 }
             }

@@ -1,0 +1,189 @@
+//! The commands as a user types them.
+#![cfg(feature = "train")]
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+fn mtlc(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mtlc"));
+    command.current_dir(folder).env("NO_COLOR", "1").stdin(Stdio::null());
+    command
+}
+
+fn run(folder: &Path, args: &[&str]) -> Output {
+    mtlc(folder).args(args).output().expect("mtlc starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Runs a command that succeeds, and gives its standard output.
+fn fine(folder: &Path, args: &[&str]) -> String {
+    let output = run(folder, args);
+    assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// Runs a command that fails, and gives its one message.
+fn fails(folder: &Path, code: i32, args: &[&str]) -> String {
+    let output = run(folder, args);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
+    for never in ["panicked", "stack backtrace", "E0999"] {
+        assert!(!said.contains(never), "{args:?}: {said}");
+    }
+    said
+}
+
+fn project() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    fine(folder.path(), &["new", "demo"]);
+    folder
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(path).expect("a file")).expect("JSON")
+}
+
+#[test]
+fn a_new_project_trains_and_predicts() {
+    let folder = project();
+    let demo = folder.path().join("demo");
+    let table = fine(&demo, &["run", "demo.mtl", "--epochs", "2", "--out", "r"]);
+    assert!(table.contains("intent.accuracy"), "{table}");
+    for file in
+        ["plan.json", "vocabularies.json", "model.safetensors", "metrics.jsonl", "report.html", "source/demo.mtl"]
+    {
+        assert!(demo.join("r").join(file).exists(), "{file}");
+    }
+    let results = json(&demo.join("r/results.json"));
+    assert!(results["intent"]["accuracy"].as_f64().is_some_and(|a| a > 0.05), "{results}");
+
+    let again: Value = serde_json::from_str(&fine(&demo, &["eval", "r", "--json"])).expect("JSON");
+    assert_eq!(results, again);
+
+    std::fs::write(demo.join("in.txt"), "play some jazz\nset an alarm for seven\n").expect("written");
+    let predicted = fine(&demo, &["predict", "r", "in.txt", "--tasks", "slots"]);
+    let lines: Vec<Value> = predicted.lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
+    let tags = |i: usize| lines[i]["slots"]["value"].as_array().map(Vec::len);
+    assert_eq!((lines.len(), tags(0), tags(1)), (2, Some(3), Some(5)));
+    assert!(lines[0].get("intent").is_none());
+}
+
+#[test]
+fn a_plan_trains_as_its_program_does() {
+    let folder = project();
+    let demo = folder.path().join("demo");
+    fine(&demo, &["compile", "demo.mtl", "-o", "plan.json"]);
+    fine(&demo, &["run", "demo.mtl", "--epochs", "1", "--out", "a"]);
+    fine(&demo, &["run", "plan.json", "--epochs", "1", "--out", "b"]);
+    let model = |run: &str| std::fs::read(demo.join(run).join("model.safetensors")).expect("a model");
+    assert_eq!(model("a"), model("b"), "the same program and seed give the same bits");
+    fine(&demo, &["run", "demo.mtl", "--epochs", "1", "--seed", "7", "--out", "c"]);
+    assert_ne!(model("a"), model("c"));
+    for emit in ["ast", "types", "graph", "plan", "dot", "svg", "mermaid"] {
+        assert!(!fine(&demo, &["compile", "demo.mtl", "--emit", emit]).is_empty(), "{emit}");
+    }
+}
+
+#[test]
+fn a_killed_run_resumes_to_the_same_bits() {
+    let folder = project();
+    let demo = folder.path().join("demo");
+    fine(&demo, &["run", "demo.mtl", "--epochs", "3", "--out", "whole"]);
+    let mut resume = false;
+    for kill in 0..8 {
+        let mut command = mtlc(&demo);
+        command.args(["run", "demo.mtl", "--epochs", "3", "--out", "killed"]).env("MTLC_CHECKPOINT_SECONDS", "0.02");
+        if resume {
+            command.arg("--resume");
+        }
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("mtlc starts");
+        std::thread::sleep(Duration::from_millis(150 + 170 * kill));
+        // SIGKILL; the run may have ended by now, which is as good.
+        let _ = child.kill();
+        let _ = child.wait();
+        resume = demo.join("killed/version.json").exists();
+    }
+    let mut last = vec!["run", "demo.mtl", "--epochs", "3", "--out", "killed"];
+    if resume {
+        last.push("--resume");
+    }
+    fine(&demo, &last);
+    let model = |run: &str| std::fs::read(demo.join(run).join("model.safetensors")).expect("a model");
+    assert_eq!(model("whole"), model("killed"));
+}
+
+#[test]
+fn mistakes_end_in_one_message() {
+    let folder = project();
+    let demo = folder.path().join("demo");
+    let write = |name: &str, text: &str| std::fs::write(demo.join(name), text).expect("written");
+    let program = std::fs::read_to_string(demo.join("demo.mtl")).expect("the program");
+
+    assert!(fails(&demo, 1, &["check", "nowhere.mtl"]).contains("nowhere.mtl"));
+    write("typo.mtl", &program.replace("home.utterance", "home.utterence"));
+    let said = fails(&demo, 1, &["check", "typo.mtl"]);
+    assert!(said.contains("did you mean 'utterance'?"), "{said}");
+    write("data.mtl", &program.replace("data/train", "data/nowhere"));
+    assert!(fails(&demo, 1, &["run", "data.mtl"]).contains("error[E08"));
+    write("later.mtl", &program.replace("|> words", "|> words |> cutoff(token, 0.1)"));
+    assert!(fails(&demo, 1, &["run", "later.mtl"]).contains("E0703"));
+    write("far.mtl", &program.replace("adam(lr: 4e-3)", "sgd(lr: 1e30)"));
+    let said = fails(&demo, 1, &["run", "far.mtl", "--out", "far"]);
+    assert!(said.contains("E0906"), "{said}");
+
+    assert!(fails(&demo, 1, &["run", "demo.mtl", "--set", "width=wide"]).contains("E0909"));
+    assert!(fails(&demo, 1, &["run", "demo.mtl", "--device", "cuda:0"]).contains("E0905"));
+    fails(&demo, 2, &["run", "demo.mtl", "--epochs", "0"]);
+    fails(&demo, 2, &["unknown"]);
+    assert!(fails(&demo, 1, &["explain", "E9999"]).contains("E9999"));
+    assert!(fails(&demo, 1, &["eval", "nowhere"]).contains("E0901"));
+    assert!(fails(&demo, 1, &["predict", "nowhere"]).contains("E0901"));
+    assert!(fails(&demo, 1, &["new", "../demo"]).contains("E0904"));
+}
+
+#[test]
+fn a_damaged_run_is_named() {
+    let folder = project();
+    let demo = folder.path().join("demo");
+    fine(&demo, &["run", "demo.mtl", "--epochs", "1", "--out", "r"]);
+    let path = |name: &str| demo.join("r").join(name);
+    let model = std::fs::read(path("model.safetensors")).expect("a model");
+    std::fs::write(path("model.safetensors"), &model[..model.len() / 2]).expect("written");
+    assert!(fails(&demo, 1, &["eval", "r"]).contains("E0902"));
+    std::fs::write(path("model.safetensors"), &model).expect("written");
+    let plan = std::fs::read_to_string(path("plan.json")).expect("a plan");
+    std::fs::write(path("plan.json"), plan.replacen("\"version\": 1", "\"version\": 99", 1)).expect("written");
+    assert!(fails(&demo, 1, &["eval", "r"]).contains("E0903"));
+    std::fs::write(path("plan.json"), "{").expect("written");
+    fails(&demo, 1, &["predict", "r"]);
+    std::fs::remove_file(path("model.safetensors")).expect("removed");
+    assert!(fails(&demo, 1, &["eval", "r"]).contains("E0901"));
+}
+
+#[test]
+fn diagnostics_for_programs() {
+    let folder = project();
+    let demo = folder.path().join("demo");
+    assert_eq!(fine(&demo, &["check", "demo.mtl", "--format", "json"]).trim(), "[]");
+    std::fs::write(demo.join("bad.mtl"), "let x = y\n").expect("written");
+    let output = run(&demo, &["check", "bad.mtl", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let all: Value = serde_json::from_str(&text(&output.stdout)).expect("JSON");
+    let first = &all[0];
+    for key in ["code", "severity", "message", "file", "start", "end", "labels", "help", "fix"] {
+        assert!(first.get(key).is_some(), "{key}: {first}");
+    }
+    assert_eq!((&first["start"]["line"], &first["start"]["column"]), (&Value::from(1), &Value::from(5)));
+    let sarif: Value =
+        serde_json::from_str(&text(&run(&demo, &["check", "bad.mtl", "--format", "sarif"]).stdout)).expect("JSON");
+    assert_eq!(sarif["version"], "2.1.0");
+    assert!(fine(&demo, &["explain", "e0201"]).starts_with("# E0201"));
+    assert!(fine(&demo, &["completions", "bash"]).contains("mtlc"));
+    assert!(fine(&demo, &["reference"]).contains("bilstm"));
+}

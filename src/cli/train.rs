@@ -160,6 +160,9 @@ pub fn run(args: &Run, voice: Voice) -> Ended {
         }
     };
     watchers.test(&Test { figures: outcome.figures.clone(), ..Test::default() });
+    if let Some((path, e)) = watchers.trouble.take() {
+        print_diagnostics(&loaded.sources, &[unwritable(&path, &e)], voice);
+    }
     drop(watchers);
     print_figures(&outcome.figures, outcome.split);
     write_report(&loaded, &outcome, &dir, begun.elapsed().as_secs_f64())?;

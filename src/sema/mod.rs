@@ -14,6 +14,7 @@ pub mod items;
 mod lints;
 pub mod model;
 mod paths;
+mod signatures;
 pub mod suggest;
 pub mod symbols;
 pub mod tasks;

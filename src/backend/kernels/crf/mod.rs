@@ -2,8 +2,8 @@
 //! loss and the posterior as one operation each, decoding, and constraints on label sequences.
 //!
 //! Sums over paths run in scaled probabilities, one matrix product a step for all sequences
-//! still running ([`scaled`]); a sequence whose numbers are too far apart for that is done again
-//! with logarithms ([`exact`]).
+//! still running (`scaled`); a sequence whose numbers are too far apart for that is done again
+//! with logarithms (`exact`).
 
 mod constraint;
 mod exact;

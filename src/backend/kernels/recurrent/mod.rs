@@ -2,7 +2,7 @@
 //! one operation with its own backward pass.
 //!
 //! The input projection of all tokens is one matrix product. The recurrence goes through
-//! [`Steps`], one product a step for the sequences still running; the gradients of the weights
+//! `Steps`, one product a step for the sequences still running; the gradients of the weights
 //! are again one product each over all tokens.
 
 pub mod gru;

@@ -186,3 +186,39 @@ impl Operation for L2 {
         Ok(Value::Scalar(sum))
     }
 }
+
+#[cfg(all(test, feature = "train"))]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    fn row(numbers: &[f64]) -> Tensor {
+        Tensor::from_slice(numbers, (1, numbers.len()), &Device::Cpu).expect("a row")
+    }
+
+    fn assert_is(y: candle_core::Result<Tensor>, expected: f64) {
+        let y = y.and_then(|y| y.flatten_all()?.to_vec1::<f64>()).expect("numbers");
+        assert!((y[0] - expected).abs() < 1e-9, "{} for {expected}", y[0]);
+    }
+
+    #[test]
+    fn divergences_are_those_of_the_papers() {
+        let (p, q) = (row(&[0.5, 0.5]), row(&[0.9, 0.1]));
+        assert_is(kl(&p, &q), 0.5 * (0.5f64 / 0.9).ln() + 0.5 * (0.5f64 / 0.1).ln());
+        assert_is(kl(&p, &p), 0.0);
+        let half = |a: f64, m: f64| a * (a / m).ln();
+        let expected = (half(0.5, 0.7) + half(0.5, 0.3) + half(0.9, 0.7) + half(0.1, 0.3)) / 2.0;
+        assert_is(js(&[&p, &q]), expected);
+        assert_is(js(&[&q, &p]), expected);
+        // Distributions that share nothing are log n apart, however many there are.
+        let corners = [row(&[1.0, 0.0, 0.0]), row(&[0.0, 1.0, 0.0]), row(&[0.0, 0.0, 1.0])];
+        assert_is(js(&corners.iter().collect::<Vec<_>>()), 3f64.ln());
+        assert_is(kl(&corners[0], &p.pad_with_zeros(1, 0, 1).expect("padded")), 2f64.ln());
+    }
+
+    #[test]
+    fn cosine_is_one_minus_that_of_the_angle() {
+        assert_is(cosine(&row(&[1.0, 0.0]), &row(&[1.0, 1.0])), 1.0 - 0.5f64.sqrt());
+        assert_is(cosine(&row(&[2.0, 1.0]), &row(&[-4.0, -2.0])), 2.0);
+    }
+}

@@ -141,8 +141,10 @@ impl<'a> Checker<'a> {
                     let next = next_free(&bound);
                     let kind = next.map(|n| n.kind);
                     let word = self.is_word(&a.value, kind);
-                    let any = inputs.len() + named.len() >= room;
-                    if !word && !any && !self.is_plain(&a.value, s) {
+                    let full = inputs.len() + named.len() >= room;
+                    // Behind a setting, as in `repeat(2, f)`, what must be given is no input.
+                    let due = !bound.given.is_empty() && next.is_some_and(is_due);
+                    if !word && !full && !due && !self.is_plain(&a.value, s) {
                         inputs.push((self.eval(&a.value, s), a.value.span));
                     } else if let Some(next) = next {
                         self.bind_value(&mut bound, next, &a.value, s);
@@ -418,6 +420,11 @@ impl Words {
 fn lacking(bound: &Bound<'_>) -> Option<&'static ops::Arg> {
     let lacks = |a: &&ops::Arg| matches!(a.default, Default::Required) && !bound.given.contains_key(a.name);
     bound.signature.args.iter().find(lacks)
+}
+
+/// Whether a value must be given for this argument.
+fn is_due(arg: &'static ops::Arg) -> bool {
+    matches!((arg.kind, arg.default), (Kind::Any, Default::Required))
 }
 
 fn next_free(bound: &Bound<'_>) -> Option<&'static ops::Arg> {

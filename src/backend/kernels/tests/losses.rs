@@ -7,7 +7,9 @@ use candle_core::{DType, Device, Tensor, Var};
 use super::{assert_close, check, compare, random, wide};
 use crate::backend::NO_LABEL;
 use crate::backend::kernels::loss::{kl_to_soft, regression, sigmoid_bce, softmax_cross_entropy};
+use crate::backend::kernels::orthogonal::orthogonal;
 use crate::backend::kernels::softmax::{log_softmax, softmax};
+use crate::backend::rows::Offsets;
 
 const NAN: f32 = f32::NAN;
 
@@ -69,4 +71,23 @@ fn soft_labels() {
     check(&[&[3, 3]], &[], &|x, _| kl_to_soft(&x[0], &gold));
     let x = Tensor::zeros((1, 2), DType::F32, &Device::Cpu).unwrap();
     assert_eq!(wide(&kl_to_soft(&x, &Arc::new(vec![0.5, 0.5])).unwrap()).unwrap(), [0.0]);
+}
+
+#[test]
+fn orthogonality() {
+    let offsets = Offsets::from([0, 3, 3, 7]);
+    check(&[&[7, 3], &[7, 4]], &[], &|x, _| orthogonal(&x[0], &x[1], &offsets));
+    let offsets = Offsets::from([0, 100, 300]);
+    compare(&[&[300, 20], &[300, 30]], &[], &|x, _| orthogonal(&x[0], &x[1], &offsets));
+}
+
+#[test]
+fn orthogonality_is_the_mean_squared_entry() {
+    // Rows of length 1: (0.6, 0.8), (1, 0) and (0, 1), (0.6, 0.8); AᵀB = [[0.6, 1.4], [0, 0.8]].
+    let a = Tensor::new(&[[3f32, 4.0], [2.0, 0.0]], &Device::Cpu).unwrap();
+    let b = Tensor::new(&[[0f32, 5.0], [6.0, 8.0]], &Device::Cpu).unwrap();
+    let y = orthogonal(&a, &b, &Offsets::from([0, 2])).unwrap();
+    assert_close("loss", &wide(&y).unwrap(), &[(0.36 + 1.96 + 0.64) / 4.0], 1e-6);
+    let apart = orthogonal(&a, &Tensor::zeros((2, 2), DType::F32, &Device::Cpu).unwrap(), &Offsets::from([0, 2]));
+    assert_close("of nothing", &wide(&apart.unwrap()).unwrap(), &[0.0], 1e-6);
 }

@@ -1,0 +1,296 @@
+//! Gradients of whole programs: every operation that runs, against finite differences; and what
+//! is said when one is cut. The kernels alone are held to tighter bounds in the backend's tests.
+#![cfg(feature = "train")]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use candle_core::Tensor;
+use mtlc::backend::exec::Program;
+use mtlc::data::{Batch, Corpus};
+use mtlc::diagnostics::codes;
+use mtlc::driver::compile::{Compiled, base_of, compile};
+use mtlc::driver::feed::CorpusFeed;
+use mtlc::driver::{self, Settings, training};
+use mtlc::source::Disk;
+use mtlc::train::events::Silent;
+use mtlc::train::feed::{Feed, Portion};
+use mtlc::train::looping;
+use mtlc::train::trainee::{LossSource, Trainee};
+
+/// What every case begins with: sentences, word labels, classes, numbers and sets of labels.
+const DATA: &str = r#"
+data d {
+  format: jsonl  train: "d.jsonl"
+  field a: text     from "a"
+  field b: text     from "b"
+  field g: tags(a)  from "g"
+  field c: class    from "c"
+  field n: number   from "n"
+  field l: labels   from "l"
+}
+layer words = embed(6)
+let h = d.a |> words
+let k = d.b |> words
+"#;
+
+const EXAMPLES: &str = r#"{"a": "the cat sat", "b": "a dog", "g": ["O", "B-x", "I-x"], "c": "p", "n": 1.5, "l": ["u"]}
+{"a": "run", "b": "the dog sat there", "g": ["B-y"], "c": "q", "n": 0, "l": []}
+{"a": "a dog sat on the mat", "b": "cat", "g": ["O", "B-x", "O", "O", "B-y", "I-y"], "c": "r", "n": 3, "l": ["u", "v"]}
+{"a": "dogs run fast", "b": "cats and dogs run", "g": ["B-x", "B-x", "O"], "c": "p", "n": 2.25, "l": ["w"]}
+"#;
+
+/// Programs whose gradients must be those of the loss.
+const SMOOTH: &[(&str, &str)] = &[
+    ("recurrent", "task t: tag(d.g) = h |> lstm(4) |> gru(4) |> bilstm(6, layers: 2) |> bigru(4)"),
+    ("chars", "task t: tag(d.g) = concat(h, d.a |> chars(4), d.a |> chars(4, lstm))"),
+    ("conv", "task t: classify(d.c) = concat(h |> conv(5, 3) |> gelu |> mean_pool, h |> max_pool)"),
+    ("transformer", "task t: classify(d.c) = h |> transformer(8, layers: 2, heads: 2, ff: 12) |> first"),
+    ("attention", "task t: tag(d.g) = concat(h |> self_attention(4, heads: 2), attend(h, k, heads: 2))"),
+    ("dense", "task t: classify(d.c) = h |> linear(5) |> mlp([7, 4], tanh) |> norm |> mean_pool"),
+    ("gates", "task t: tag(d.g) = mix(gate(h, h |> tanh), h |> linear(6), h |> sigmoid)"),
+    ("arithmetic", "task t: tag(d.g) = (h |> softmax) * 2.0 + -h - (h * h |> exp |> log) * 0.5"),
+    ("activations", "task t: regress(d.n) = concat(h |> relu |> last, h |> abs |> mean_pool, h |> attention_pool)"),
+    ("noise", "task t: classify(d.c) = h |> dropout(0.3) |> word_dropout(0.2) |> noise(0.1) |> mean_pool"),
+    ("words out", "task t: classify(d.c) = d.a |> word_dropout(0.4) |> words |> mean_pool"),
+    ("repeat", "layer f = linear(6) |> tanh\ntask t: tag(d.g) = h |> repeat(2, f)"),
+    (
+        "repeat both",
+        "layer f(x, y) = (attend(x, y) |> linear(6), attend(y, x) |> linear(6))\nlet (p, q) = (h, k) |> repeat(2, f)\n\
+         task t: tag(d.g) = p\ntask u: classify(d.c) = q |> mean_pool",
+    ),
+    ("train_only", "task t: classify(d.c) = train_only(h |> linear(6), else: h) |> mean_pool"),
+    ("multilabel", "task t: multilabel(d.l) = h |> mean_pool"),
+    ("regress", "task t: regress(d.n) = h |> mean_pool\ntask s: regress(d.n) = h |> last { loss: huber }"),
+    ("grades", "task t: regress(d.n) = h |> mean_pool { loss: kl }"),
+    ("crf", "task t: tag(d.g) = h |> lstm(5) { head: crf }"),
+    (
+        "crf marginals",
+        "task t: tag(d.g) = h |> lstm(5) { head: crf }\ntask u: classify(d.c) = t.probs |> lstm(3) |> last",
+    ),
+    ("votes", "task t: classify(d.c) = h |> lstm(4) { vote: true }"),
+    (
+        "outputs",
+        "task t: classify(d.c) = h |> mean_pool\ntask u: tag(d.g) = concat(h, t.probs, t.logits, t.hidden, t.embedding(3))",
+    ),
+    (
+        "labels",
+        "task t: classify(d.c) = h |> mean_pool\ntask u: tag(d.g) = concat(h, t.label(gold: 50%), t.label |> embed(3))",
+    ),
+    ("marginal labels", "task t: multilabel(d.l) = h |> mean_pool\ntask u: tag(d.g) = concat(h, t.probs)"),
+    ("gold", "task t: classify(d.c) = h |> mean_pool\ntask u: tag(d.g) = concat(h, train_only(t.gold, else: t.probs))"),
+    (
+        "comparisons",
+        "task t: classify(d.c) = h |> mean_pool\ntask u: classify(d.c) = k |> mean_pool\n\
+         loss agree = js(t.probs, u.probs) + kl(t.probs, u.probs) + cross_entropy(u.probs, t.probs)\n\
+         loss near = mse(h |> mean_pool, k |> mean_pool) + cosine(h |> last, k |> last)\n\
+         loss least = min(t.loss, u.loss)",
+    ),
+    (
+        "distances",
+        "layer one = linear(4)\nlayer two = linear(4)\n\
+         task t: tag(d.g) = concat(h |> one, h |> two)\n\
+         loss near = l2(one, two)\nloss small = l2(one)\nloss apart = orthogonal(h |> one, h |> two)",
+    ),
+    (
+        "families",
+        "for m in [x, y] {\n data e[m] { format: jsonl  train: \"d.jsonl\"\n field a: text from \"a\"  field c: class from \"c\" }\n\
+         let r[m] = e[m].a |> words |> lstm(4)\n task f[m]: classify(e[m].c) = r[m] |> last\n}\n\
+         task which: classify(index(e)) = r |> mean_pool\ntask t: classify(d.c) = h |> mean_pool",
+    ),
+];
+
+struct Case {
+    _folder: tempfile::TempDir,
+    compiled: Compiled,
+}
+
+fn read(program: &Path) -> Compiled {
+    let checked = driver::check(program, &Disk, &Settings::default());
+    let said: Vec<_> = checked.diagnostics.iter().filter(|d| d.is_error()).collect();
+    assert!(said.is_empty(), "{}: {said:?}", program.display());
+    let model = checked.model.expect("a model");
+    compile(&model, &base_of(program, None)).unwrap_or_else(|e| panic!("{}: {e:?}", program.display()))
+}
+
+fn case(body: &str) -> Case {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("d.jsonl"), EXAMPLES).expect("written");
+    let program = folder.path().join("case.mtl");
+    std::fs::write(&program, format!("{DATA}{body}\n")).expect("written");
+    Case { compiled: read(&program), _folder: folder }
+}
+
+fn feed(compiled: &Compiled) -> CorpusFeed<'_> {
+    CorpusFeed { corpus: &compiled.corpus, schema: &compiled.schema }
+}
+
+fn program(compiled: &Compiled) -> Program {
+    training::program(compiled).expect("a program")
+}
+
+/// The first examples of each data set.
+fn batches(compiled: &Compiled) -> Vec<(usize, Batch)> {
+    let corpus: &Corpus = &compiled.corpus;
+    let first = |data: usize| {
+        let ids: Vec<u32> = (0..feed(compiled).size(data, Portion::Train).min(24) as u32).collect();
+        (data, feed(compiled).fetch(data, Portion::Train, &ids).expect("a batch"))
+    };
+    (0..corpus.datasets.len()).map(first).collect()
+}
+
+fn sources(program: &Program) -> Vec<LossSource> {
+    let tasks = (0..program.plan.tasks.len()).map(LossSource::Task);
+    tasks.chain((0..program.plan.losses.len()).map(LossSource::Item)).collect()
+}
+
+/// The sum of the asked losses over the batches.
+fn total(program: &Program, batches: &[(usize, Batch)], asked: &[LossSource]) -> Tensor {
+    let terms = batches.iter().flat_map(|(data, batch)| program.losses(*data, batch, asked, 5).expect("losses"));
+    terms.map(|term| term.value).reduce(|a, b| (a + b).expect("a sum")).expect("a loss")
+}
+
+fn gradient(program: &Program, batches: &[(usize, Batch)], asked: &[LossSource]) -> Vec<Vec<f64>> {
+    program.grads.clear();
+    let store = total(program, batches, asked).backward().expect("a backward pass");
+    program.grads.collect(&program.params, &store).expect("collected");
+    let flat = program.grads.lock();
+    let of = |p: &mtlc::backend::Param| flat[p.sink.offset()..p.sink.offset() + p.len()].to_vec();
+    program.params.iter().map(|p| of(p).iter().map(|g| f64::from(*g)).collect()).collect()
+}
+
+/// dL/ds of the parameter `at` moved by `s` times `way`, by a central difference.
+fn slope(program: &Program, batches: &[(usize, Batch)], asked: &[LossSource], at: usize, way: &[f64]) -> f64 {
+    const STEP: f64 = 4e-3;
+    let var = &program.params[at].var;
+    let start = var.as_tensor().copy().expect("a copy");
+    let shift: Vec<f32> = way.iter().map(|w| *w as f32).collect();
+    let shift = Tensor::from_vec(shift, start.shape(), start.device()).expect("a shift");
+    let loss = |s: f64| {
+        var.set(&(&start + (&shift * s).expect("scaled")).expect("moved")).expect("set");
+        f64::from(total(program, batches, asked).to_scalar::<f32>().expect("a number"))
+    };
+    let slope = (loss(STEP) - loss(-STEP)) / (2.0 * STEP);
+    var.set(&start).expect("set back");
+    slope
+}
+
+fn unit(v: &[f64]) -> Vec<f64> {
+    let length = v.iter().map(|x| x * x).sum::<f64>().sqrt();
+    v.iter().map(|x| x / length.max(1e-12)).collect()
+}
+
+/// A direction that has nothing to do with the gradient: ±1, then of length 1.
+fn aside(count: usize, salt: usize) -> Vec<f64> {
+    let bit = |i: usize| (i + 1).wrapping_mul(2_654_435_761).wrapping_add(salt * 40_503) >> 13 & 1;
+    unit(&(0..count).map(|i| bit(i) as f64 * 2.0 - 1.0).collect::<Vec<_>>())
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(x, y)| x * y).sum()
+}
+
+/// Compares the gradient of each parameter with finite differences along itself and aside.
+/// `factor` says how the gradient of a parameter differs from the loss's on purpose.
+fn compare(name: &str, compiled: &Compiled, asked: &[LossSource], factor: impl Fn(&str) -> f64) -> Vec<String> {
+    let (program, batches) = (program(compiled), batches(compiled));
+    let gradients = gradient(&program, &batches, asked);
+    let mut wrong = Vec::new();
+    for (at, gradient) in gradients.iter().enumerate() {
+        let param = &program.params[at].name;
+        let size = dot(gradient, gradient).sqrt();
+        if size < 1e-7 {
+            wrong.push(format!("{name}: `{param}` has no gradient"));
+            continue;
+        }
+        for (which, way) in [("along", unit(gradient)), ("aside", aside(gradient.len(), at))] {
+            let expected = factor(param) * slope(&program, &batches, asked, at, &way);
+            let got = dot(gradient, &way);
+            // Losses are f32 numbers near 10, whose last bits a central difference magnifies.
+            if (got - expected).abs() > 0.01 * size + 1.5e-3 {
+                wrong.push(format!("{name}: `{param}` {which}: {got:.5} for {expected:.5} (length {size:.5})"));
+            }
+        }
+    }
+    wrong
+}
+
+#[test]
+fn every_operation_has_the_gradient_of_its_loss() {
+    let mut wrong = Vec::new();
+    let mut met = BTreeSet::new();
+    for (name, body) in SMOOTH {
+        let case = case(body);
+        met.extend(case.compiled.plan.nodes.iter().map(|n| n.op.clone()));
+        let asked = sources(&program(&case.compiled));
+        wrong.extend(compare(name, &case.compiled, &asked, |_| 1.0));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    // These have tests of their own below,
+    met.extend(["detach", "reverse_gradient"].map(String::from));
+    // and these become others before a plan is made.
+    met.extend(["mlp", "repeat", "union"].map(String::from));
+    let running = mtlc::ops::all().filter(|op| op.runs()).map(|op| op.signature().name);
+    let missing: Vec<&str> = running.filter(|name| !met.contains(*name)).collect();
+    assert!(missing.is_empty(), "no program here uses {missing:?}");
+}
+
+#[test]
+fn a_reversed_gradient_is_minus_lambda_times_it() {
+    let case = case("task t: classify(d.c) = h |> mean_pool |> reverse_gradient(0.25) |> linear(4) |> tanh");
+    let factor = |param: &str| if param.starts_with("words") { -0.25 } else { 1.0 };
+    let wrong = compare("reversed", &case.compiled, &[LossSource::Task(0)], factor);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn nothing_passes_a_detach() {
+    let case = case("task t: classify(d.c) = h |> mean_pool |> detach |> linear(4)\ntask u: tag(d.g) = h");
+    let program = program(&case.compiled);
+    gradient(&program, &batches(&case.compiled), &[LossSource::Task(0)]);
+    for (index, param) in program.params.iter().enumerate() {
+        assert_eq!(program.grads.touched(index), param.name.starts_with("t."), "{}", param.name);
+    }
+}
+
+#[test]
+fn every_parameter_of_the_examples_learns() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).expect("the examples") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_none_or(|e| e != "mtl") {
+            continue;
+        }
+        let compiled = read(&path);
+        let program = program(&compiled);
+        let gradients = gradient(&program, &batches(&compiled), &sources(&program));
+        for (param, gradient) in program.params.iter().zip(&gradients) {
+            assert!(gradient.iter().all(|g| g.is_finite()), "{}: `{}`", path.display(), param.name);
+            assert!(gradient.iter().any(|g| *g != 0.0), "{}: `{}` stands still", path.display(), param.name);
+        }
+        seen += 1;
+    }
+    assert!(seen >= 5, "{seen} examples");
+}
+
+#[test]
+fn a_parameter_cut_from_its_gradient_is_an_error_at_step_one() {
+    let case =
+        case("layer one = lstm(4)\nlayer two = lstm(4)\ntask t: tag(d.g) = h |> one\ntask u: tag(d.g) = h |> two");
+    let mut program = program(&case.compiled);
+    // An operation that loses its weight's gradient: the program computes with another tensor,
+    // while the plan says that `t` trains this one.
+    let weight = |of: &str| program.params.iter().position(|p| p.name.starts_with(of) && p.name.ends_with("w_hh"));
+    let (one, two) = (weight("one").expect("a weight"), weight("two").expect("a weight"));
+    for param in program.plan.nodes.iter_mut().flat_map(|node| &mut node.params) {
+        *param = if *param == one { two } else { *param };
+    }
+    let out = tempfile::tempdir().expect("a folder");
+    let options = looping::Options::new(out.path());
+    let error = looping::train(&case.compiled.plan, &mut program, &feed(&case.compiled), &mut Silent, &options)
+        .expect_err("a cut gradient");
+    assert_eq!(error.code, codes::NO_GRADIENT, "{}", error.message);
+    assert!(error.message.contains("w_hh") && error.message.contains("task `t`"), "{}", error.message);
+    assert!(!out.path().join("weights.safetensors").exists(), "it stopped before it wrote weights");
+}

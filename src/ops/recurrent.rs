@@ -119,34 +119,41 @@ impl Recurrent {
         h: usize,
     ) -> Checked<Vec<ParamId>> {
         if self.gates == 4 {
-            return lstm_params(c, call, suffix, width, h);
+            return lstm_params(c, call, suffix, width, h, UNKNOWN);
         }
         let init = Init::Uniform(1.0 / (h as f32).sqrt());
-        let mut one = |name: &str, shape: Vec<Width>| c.param(call, &format!("{name}{suffix}"), shape, init.clone());
+        let mut one =
+            |name: &str, shape: Vec<Width>, init: Init| c.param(call, &format!("{name}{suffix}"), shape, init);
         Ok(vec![
-            one("w_ih", vec![(3 * h).into(), width.clone()])?,
-            one("w_hh", vec![(3 * h).into(), h.into()])?,
-            one("b_ih", vec![(3 * h).into()])?,
-            one("b_hh", vec![(3 * h).into()])?,
+            one("w_ih", vec![(3 * h).into(), width.clone()], init.clone())?,
+            one("w_hh", vec![(3 * h).into(), h.into()], init)?,
+            one("b_ih", vec![(3 * h).into()], Init::Chrono { gates: 3, steps: UNKNOWN })?,
+            one("b_hh", vec![(3 * h).into()], Init::Zeros)?,
         ])
     }
 }
 
+/// Stands for the lengths of texts until data is read.
+const UNKNOWN: f32 = 0.0;
+
 /// Parameters of one direction of an LSTM of `h` units: `w_ih [4h, in]`, `w_hh [4h, h]`, `bias [4h]`.
+/// Its memories begin with lengths of up to `steps`.
 pub fn lstm_params<'a>(
     c: &mut Checker<'a>,
     call: &Call<'a>,
     suffix: &str,
     width: &Width,
     h: usize,
+    steps: f32,
 ) -> Checked<Vec<ParamId>> {
     let init = Init::Uniform(1.0 / (h as f32).sqrt());
     let mut one = |name: &str, shape: Vec<Width>, init: Init| c.param(call, &format!("{name}{suffix}"), shape, init);
     Ok(vec![
         one("w_ih", vec![(4 * h).into(), width.clone()], init.clone())?,
         one("w_hh", vec![(4 * h).into(), h.into()], init)?,
-        // A forget gate that begins open remembers over long texts (Jozefowicz et al. 2015).
-        one("bias", vec![(4 * h).into()], Init::ForgetOne)?,
+        // Gates that begin with memories as long as the texts: a state that forgets over a few
+        // steps learns nothing from the beginning of a review.
+        one("bias", vec![(4 * h).into()], Init::Chrono { gates: 4, steps })?,
     ])
 }
 

@@ -96,6 +96,9 @@ fn lookup<'a>(
     Ok(node)
 }
 
+/// Few words have more letters: how long the memories of an LSTM over them begin.
+const LETTERS: f32 = 12.0;
+
 /// `chars(d, cnn | lstm)`.
 pub struct Chars;
 
@@ -142,7 +145,7 @@ impl Operation for Chars {
         } else {
             super::recurrent::halves(c, call, d)?;
             for direction in ["", "_reverse"] {
-                params.extend(super::recurrent::lstm_params(c, call, direction, &e.into(), d / 2)?);
+                params.extend(super::recurrent::lstm_params(c, call, direction, &e.into(), d / 2, LETTERS)?);
             }
         }
         let attributes = attrs([("form", form.into())]);

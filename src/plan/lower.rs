@@ -17,6 +17,8 @@ pub struct Sizes {
     pub spaces: Vec<Vec<String>>,
     /// The rows of each vocabulary.
     pub vocabs: Vec<usize>,
+    /// A length in tokens for each data set that few of its train texts pass.
+    pub lengths: Vec<u32>,
 }
 
 impl Sizes {
@@ -83,7 +85,8 @@ pub fn lower(model: &Model, sizes: &Sizes, base: &Path) -> Plan {
     let tasks: Vec<TaskPlan> = model.tasks.iter().map(|t| lowering.task(t)).collect();
     let (losses, loss_at) = lowering.losses();
     let train = lowering.train(&model.train, &loss_at);
-    let Lowering { nodes, params, .. } = lowering;
+    let Lowering { nodes, mut params, .. } = lowering;
+    set_memories(&mut params, &nodes, &sizes.lengths);
     Plan {
         version: VERSION,
         name: model.name.clone(),
@@ -99,6 +102,18 @@ pub fn lower(model: &Model, sizes: &Sizes, base: &Path) -> Plan {
         losses,
         metrics: model.metrics.clone(),
         train,
+    }
+}
+
+/// Recurrences over tokens begin with memories as long as the texts that they read.
+fn set_memories(params: &mut [ParamPlan], nodes: &[Node], lengths: &[u32]) {
+    for node in nodes.iter().filter(|node| node.op != "chars") {
+        let length = node.data.and_then(|data| lengths.get(data)).map_or(0.0, |length| *length as f32);
+        for param in &node.params {
+            if let Init::Chrono { steps, .. } = &mut params[*param].init {
+                *steps = steps.max(length);
+            }
+        }
     }
 }
 

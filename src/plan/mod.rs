@@ -84,8 +84,15 @@ pub enum Init {
     FanIn,
     /// Rows orthogonal (Saxe et al. 2014).
     Orthogonal,
-    /// LSTM bias: 0, forget gate 1.
-    ForgetOne,
+    /// Bias of an LSTM `[4h]` or a GRU `[3h]` whose units begin with memories of 1 to `steps`
+    /// steps (Tallec & Ollivier 2018): log U(1, steps - 1) for the gate that keeps, the same
+    /// with the other sign for the input gate of an LSTM, 0 for the rest.
+    Chrono {
+        /// 4 for an LSTM, 3 for a GRU.
+        gates: usize,
+        /// The longest memory; from the lengths of the data, once they are known.
+        steps: f32,
+    },
     /// Rows of a vocabulary's word vectors where it has them, else N(0, s²) with their spread.
     Vectors {
         /// Index into [`Plan::vocabs`].

@@ -44,6 +44,15 @@ pub enum Init {
         /// Width of the state.
         hidden: usize,
     },
+    /// Bias `[gates h]` of a recurrence that remembers for 1 to `steps` steps (Tallec and
+    /// Ollivier, 2018). The second gate is the one that keeps, in an LSTM and in a GRU; of the
+    /// four gates of an LSTM the first lets in.
+    Chrono {
+        /// 4 for an LSTM, 3 for a GRU.
+        gates: usize,
+        /// The longest memory.
+        steps: f32,
+    },
     /// Rows (or columns, whichever are fewer) of length `gain`, orthogonal to each other
     /// (Saxe et al., 2014).
     Orthogonal {
@@ -71,8 +80,23 @@ pub fn init(kind: &Init, shape: &[usize], seed: u64, name: &str) -> Vec<f32> {
             within(draw, count, 1.0 / (inputs.max(1) as f32).sqrt())
         }
         Init::Lstm { hidden } => within(draw, count, 1.0 / (hidden.max(1) as f32).sqrt()),
+        Init::Chrono { gates, steps } => chrono(draw, count, gates, steps),
         Init::Orthogonal { gain } => orthogonal(draw, fans(shape), gain),
     }
+}
+
+/// A unit whose gate that keeps has the bias log t forgets over about t steps.
+fn chrono(draw: Draw, count: usize, gates: usize, steps: f32) -> Vec<f32> {
+    let h = count / gates.max(1);
+    let mut bias = vec![0.0; count];
+    for unit in 0..h {
+        let keeps = (1.0 + (steps - 2.0).max(0.0) * draw.uniform(unit as u64)).ln();
+        bias[h + unit] = keeps;
+        if gates == 4 {
+            bias[unit] = -keeps;
+        }
+    }
+    bias
 }
 
 /// The random numbers of parameter `name` in a run with `seed`.
@@ -138,6 +162,22 @@ mod tests {
         assert_eq!(a, init(&kind, &[100, 10], 7, "a"));
         assert_ne!(a, init(&kind, &[100, 10], 7, "b"));
         assert_ne!(a, init(&kind, &[100, 10], 8, "a"));
+    }
+
+    #[test]
+    fn memories_are_as_long_as_the_texts() {
+        let h = 1000;
+        let lstm = init(&Init::Chrono { gates: 4, steps: 50.0 }, &[4 * h], 1, "b");
+        let keeps = &lstm[h..2 * h];
+        assert!(keeps.iter().all(|b| (0.0..=49f32.ln()).contains(b)));
+        let mean = keeps.iter().map(|b| b.exp()).sum::<f32>() / h as f32;
+        assert!((mean - 25.0).abs() < 1.5, "uniform over 1 to 49 steps, not {mean} on average");
+        assert!(lstm[..h].iter().zip(keeps).all(|(lets_in, keeps)| *lets_in == -keeps));
+        assert!(lstm[2 * h..].iter().all(|b| *b == 0.0));
+        let gru = init(&Init::Chrono { gates: 3, steps: 50.0 }, &[3 * h], 1, "b");
+        assert!(gru[..h].iter().chain(&gru[2 * h..]).all(|b| *b == 0.0));
+        assert_eq!(&gru[h..2 * h], keeps);
+        assert!(init(&Init::Chrono { gates: 4, steps: 1.0 }, &[8], 1, "b").iter().all(|b| *b == 0.0));
     }
 
     #[test]

@@ -225,7 +225,7 @@ fn write_report(loaded: &Loaded, outcome: &training::Outcome, dir: &RunDir, seco
     report.test = outcome.figures.clone();
     report.environment = environment;
     report.seconds = Some(seconds);
-    report.confusions = confusions(loaded, outcome);
+    report.confusions = confusions(loaded, outcome).into_iter().map(|c| c.over(&report.lines)).collect();
     report.write(&dir.report()).map_err(|e| unwritable(&dir.report(), &e))
 }
 

@@ -66,6 +66,7 @@ impl From<&events::EpochDone> for Epoch {
             total_step: epoch.position.total_step,
             train: epoch.train.iter().map(|(name, loss)| (name.to_string(), *loss)).collect(),
             dev: figures(&epoch.dev),
+            right: epoch.right.iter().map(|(task, labels)| (task.to_string(), labels.clone())).collect(),
             selected_by: epoch.selected_by.as_ref().map(Figure::from),
             best: epoch.best,
             train_seconds: epoch.train_seconds,

@@ -118,6 +118,12 @@ impl Confusion {
         let counts = counted.counts.iter().map(|count| *count as u64).collect();
         Self { task: task.into(), labels: labels.to_vec(), counts, first_right: Vec::new() }
     }
+
+    /// The same, with what the lines of the run tell about when each label was first right.
+    pub fn over(mut self, lines: &[super::metrics_log::Line]) -> Self {
+        self.first_right = super::metrics_log::first_right(lines, &self.task, self.labels.len());
+        self
+    }
 }
 
 #[cfg(test)]

@@ -57,6 +57,9 @@ pub enum Line {
         step: usize,
         losses: Values,
         figures: Values,
+        /// Indices of each task's labels that were predicted right on dev.
+        #[serde(skip_serializing_if = "IndexMap::is_empty", default)]
+        right: IndexMap<String, Vec<u32>>,
         best: bool,
         tokens_per_second: Option<f64>,
         seconds: f64,
@@ -233,6 +236,7 @@ impl Watch for MetricsLog {
             step: epoch.total_step,
             losses: epoch.train.iter().map(|(name, loss)| (name.clone(), finite(*loss))).collect(),
             figures: values(&epoch.dev),
+            right: epoch.right.iter().filter(|(_, labels)| !labels.is_empty()).cloned().collect(),
             best: epoch.best,
             tokens_per_second: rate(epoch.tokens, epoch.train_seconds),
             seconds: epoch.train_seconds,
@@ -252,6 +256,20 @@ impl Watch for MetricsLog {
         let (step, figures) = (test.total_step.max(self.total_step), values(&test.figures));
         self.write(&Line::Test { step, figures, seconds: test.seconds })
     }
+}
+
+/// For each label of a task, the first epoch of the run (from 1) that got it right.
+pub fn first_right(lines: &[Line], task: &str, labels: usize) -> Vec<Option<usize>> {
+    let mut first = vec![None; labels];
+    let epochs = lines.iter().filter_map(|line| if let Line::Epoch { right, .. } = line { Some(right) } else { None });
+    for (number, right) in epochs.enumerate() {
+        for label in right.get(task).into_iter().flatten() {
+            if let Some(known) = first.get_mut(*label as usize) {
+                known.get_or_insert(number + 1);
+            }
+        }
+    }
+    first
 }
 
 #[cfg(test)]
@@ -301,6 +319,19 @@ mod tests {
             r#"{"kind":"step","stage":"joint","epoch":1,"step":10,"losses":{"intent":5.5},"total":0.0,"lr":0.0,"tokens_per_second":16.0,"seconds":5.0}"#
         );
         assert!(text.contains(r#""figures":{"intent.accuracy":null}"#), "{text}");
+    }
+
+    #[test]
+    fn the_first_epoch_that_got_a_label_right() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("metrics.jsonl");
+        let mut log = MetricsLog::new(&path);
+        for right in [vec![], vec![2, 0], vec![2], vec![3, 0]] {
+            log.epoch(&Epoch { right: vec![("intent".into(), right)], ..Epoch::default() }).unwrap();
+        }
+        let lines = read(&path).unwrap();
+        assert_eq!(first_right(&lines, "intent", 4), [Some(2), None, Some(2), Some(4)]);
+        assert_eq!(first_right(&lines, "slots", 2), [None, None]);
     }
 
     #[test]

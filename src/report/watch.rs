@@ -159,6 +159,8 @@ pub struct Epoch {
     pub train: Vec<(String, f64)>,
     /// Dev figures.
     pub dev: Vec<Figure>,
+    /// Labels of each task that dev shows predicted right.
+    pub right: Vec<(String, Vec<u32>)>,
     /// What selects the best epoch.
     pub selected_by: Option<Figure>,
     /// Whether it is the best so far.

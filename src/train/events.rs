@@ -137,6 +137,8 @@ pub struct EpochDone {
     pub train: Vec<(Arc<str>, f64)>,
     /// The figures on dev; empty when no data set has one.
     pub dev: Vec<Scored>,
+    /// Labels of each task with classes or tags that dev shows predicted right, ascending.
+    pub right: Vec<(Arc<str>, Vec<u32>)>,
     /// What selects the best epoch, where there is a dev set.
     pub selected_by: Option<Scored>,
     /// Whether this is the best epoch of the stage so far.

@@ -69,6 +69,7 @@ fn report() -> Report {
             step,
             losses: values(&[("intent", loss)]),
             figures: values(&[("intent.accuracy", 1.0 - loss), ("intent.loss", loss), ("sentence", 0.5)]),
+            right: indexmap::IndexMap::from([(evil.to_string(), if epoch > 1 { vec![0] } else { vec![] })]),
             best: epoch == 2,
             tokens_per_second: Some(100.0),
             seconds: 1.0,

@@ -1,6 +1,7 @@
 //! Dev figures and the best epoch.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::stage::Stage;
 use super::{Run, broken};
@@ -8,6 +9,7 @@ use crate::diagnostics::Diagnostic;
 use crate::train::checkpoint::Best;
 use crate::train::events::Scored;
 use crate::train::feed::{Feed, Portion};
+use crate::train::metrics::confusion::right_labels;
 use crate::train::metrics::figure::{Judge, Verdicts, higher_is_better, written};
 use crate::train::metrics::metric;
 use crate::train::trainee::Trainee;
@@ -18,6 +20,8 @@ pub(super) struct Judged {
     pub(super) dev: Vec<Scored>,
     /// What selects, where there is a dev set.
     pub(super) score: Option<Scored>,
+    /// Each task's labels that were predicted right somewhere.
+    pub(super) right: Vec<(Arc<str>, Vec<u32>)>,
 }
 
 /// Judges a model on a split: the predictions of `tasks` on every data set that has it.
@@ -54,7 +58,14 @@ impl<M: Trainee, F: Feed<Batch = M::Batch>> Run<'_, M, F> {
         let verdicts = evaluate(self.model, self.feed, Portion::Dev, batch, tasks_on, sets)?;
         let judge = Judge { plan: self.plan, labels: &self.labels, verdicts: &verdicts };
         let dev = judge.everything(&stage.plan.tasks);
-        Ok(Judged { score: self.select(stage, &judge), dev })
+        let right = stage.plan.tasks.iter().map(|task| self.right(*task, &verdicts)).collect();
+        Ok(Judged { score: self.select(stage, &judge), dev, right })
+    }
+
+    /// The labels that a task with classes or tags got right.
+    fn right(&self, task: usize, verdicts: &Verdicts) -> (Arc<str>, Vec<u32>) {
+        let task_plan = &self.plan.tasks[task];
+        (task_plan.name.as_str().into(), right_labels(&verdicts.items(task)))
     }
 
     /// The figure that selects: the program's, else the mean of the first metrics that are

@@ -213,7 +213,7 @@ impl<M: Trainee, F: Feed<Batch = M::Batch>> Run<'_, M, F> {
     /// Judges the epoch, notes it down and tells about it.
     fn end_epoch(&mut self, stage: &mut Stage, epoch: Epoch) -> Result<(), Diagnostic> {
         let begun = Instant::now();
-        let Judged { dev, score } = self.judge(stage)?;
+        let Judged { dev, score, right } = self.judge(stage)?;
         let dev_seconds = begun.elapsed().as_secs_f64();
         self.state.position.epoch += 1;
         self.state.position.step_in_epoch = 0;
@@ -238,6 +238,7 @@ impl<M: Trainee, F: Feed<Batch = M::Batch>> Run<'_, M, F> {
             stage: stage.plan.name.clone(),
             train: train.into_iter().map(|(name, mean)| (name.into(), mean)).collect(),
             dev,
+            right,
             selected_by: score,
             best,
             since_best: self.state.since_best,

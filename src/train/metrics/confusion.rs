@@ -1,5 +1,7 @@
 //! Which labels are taken for which.
 
+use std::collections::BTreeSet;
+
 use super::{Judged, UNSEEN, labels};
 
 /// Counts of gold labels (rows) by predicted labels (columns).
@@ -18,6 +20,12 @@ impl Confusion {
         let row = if gold == UNSEEN { self.classes } else { gold as usize };
         self.counts.get(row * self.classes + predicted as usize).copied().unwrap_or(0)
     }
+}
+
+/// The labels that were predicted right at least once, ascending.
+pub fn right_labels(items: &[Judged]) -> Vec<u32> {
+    let right: BTreeSet<u32> = labels(items).into_iter().filter(|(p, g)| p == g).map(|(p, _)| p).collect();
+    right.into_iter().collect()
 }
 
 /// The confusion matrix of a task with classes or tags.

@@ -61,11 +61,11 @@ pub fn compile(model: &Model, base: &Path) -> Result<Compiled, Vec<Diagnostic>> 
     finish(plan, corpus, prepared, lexicon)
 }
 
-/// Tokens that ninety-nine train texts in a hundred do not pass.
+/// Tokens that nine train texts in ten do not pass.
 fn usual_length(data: &data::Dataset) -> u32 {
     let mut lengths = data.lengths(data::Portion::Train).to_vec();
     lengths.sort_unstable();
-    lengths.get(lengths.len() * 99 / 100).copied().unwrap_or(0)
+    lengths.get(lengths.len() * 9 / 10).copied().unwrap_or(0)
 }
 
 /// Reads the data of a plan that was made before.

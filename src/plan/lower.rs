@@ -105,10 +105,11 @@ pub fn lower(model: &Model, sizes: &Sizes, base: &Path) -> Plan {
     }
 }
 
-/// Recurrences over tokens begin with memories as long as the texts that they read.
+/// Recurrences over tokens begin with memories of up to twice the length of the texts that they
+/// read: over one length, such a unit still keeps e^-½ of what it saw first.
 fn set_memories(params: &mut [ParamPlan], nodes: &[Node], lengths: &[u32]) {
     for node in nodes.iter().filter(|node| node.op != "chars") {
-        let length = node.data.and_then(|data| lengths.get(data)).map_or(0.0, |length| *length as f32);
+        let length = node.data.and_then(|data| lengths.get(data)).map_or(0.0, |length| 2.0 * *length as f32);
         for param in &node.params {
             if let Init::Chrono { steps, .. } = &mut params[*param].init {
                 *steps = steps.max(length);

@@ -45,6 +45,7 @@ fn epoch(number: usize, best: bool) -> Epoch {
         train_seconds: 2.0,
         dev_seconds: 0.5,
         tokens: 100,
+        ..Epoch::default()
     }
 }
 

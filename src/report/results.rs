@@ -69,10 +69,18 @@ impl Results {
     }
 }
 
+/// How the names of files begin that are not yet in their place.
+const UNFINISHED: &str = ".writing-";
+
+/// Whether this is what a process that was killed in [`write_whole`] left.
+pub fn is_unfinished(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(UNFINISHED))
+}
+
 /// Writes a file beside its place and renames it: readers see the old one or the new one.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".writing-").tempfile_in(dir)?;
+    let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(dir)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     readable(file.as_file())?;

@@ -1,5 +1,6 @@
 //! `results.json`: the test figures, `{"intent": {"accuracy": 0.96}, "sentence": 0.87}`.
 
+use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -77,8 +78,12 @@ pub fn is_unfinished(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(UNFINISHED))
 }
 
-/// Writes a file beside its place and renames it: readers see the old one or the new one.
+/// Writes a file beside its place and renames it: readers see the old one or the new one. What
+/// is no file, such as `/dev/stdout`, is written to and never replaced.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if path.metadata().is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        return OpenOptions::new().write(true).open(path)?.write_all(bytes);
+    }
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(dir)?;
     file.write_all(bytes)?;

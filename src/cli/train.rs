@@ -141,7 +141,12 @@ pub fn run(args: &Run, voice: Voice) -> Ended {
     if let Some(epochs) = args.epochs {
         loaded.compiled.plan.train.stages.iter_mut().for_each(|s| s.epochs = epochs as usize);
     }
-    training::device(&loaded.compiled.plan.train.device)?;
+    let plan = &loaded.compiled.plan;
+    if plan.tasks.is_empty() && plan.losses.is_empty() {
+        let message = format!("'{}' has nothing to train: no task and no loss", args.file.display());
+        return Err(Diagnostic::placeless(codes::TRAIN, message).help("declare a `task`").into());
+    }
+    training::device(&plan.train.device)?;
     let dir = run_dir(args, &loaded.compiled.plan.name)?;
     let stop = Arc::new(AtomicBool::new(false));
     let handler = stop.clone();

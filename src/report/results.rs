@@ -85,12 +85,17 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
         return OpenOptions::new().write(true).open(path)?.write_all(bytes);
     }
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(dir)?;
-    file.write_all(bytes)?;
+    let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(dir).map_err(nameless)?;
+    file.as_file_mut().write_all(bytes)?;
     file.as_file().sync_all()?;
     readable(file.as_file())?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
+}
+
+/// An error without the path of the temporary file, which says nothing to anyone.
+fn nameless(error: io::Error) -> io::Error {
+    error.kind().into()
 }
 
 /// Temporary files begin readable by their owner alone; what is kept is like any other file.

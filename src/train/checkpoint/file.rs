@@ -46,8 +46,9 @@ pub fn write_arrays(path: &Path, json: &str, slots: &[Slot]) -> Result<(), Diagn
 
 fn put(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(PART).tempfile_in(dir)?;
-    file.write_all(bytes)?;
+    let mut file =
+        tempfile::Builder::new().prefix(PART).tempfile_in(dir).map_err(|error| std::io::Error::from(error.kind()))?;
+    file.as_file_mut().write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     // The rename itself must reach the disk too; folders cannot be opened everywhere.

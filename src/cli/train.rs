@@ -173,7 +173,7 @@ pub fn run(args: &Run, voice: Voice) -> Ended {
         }
     };
     watchers.test(&Test { figures: outcome.figures.clone(), ..Test::default() });
-    let trouble = watchers.trouble.take();
+    let trouble = watchers.trouble.take().filter(|(path, _)| path != Path::new(STDERR));
     drop(watchers);
     let report = write_report(&loaded, &outcome, &dir, begun.elapsed().as_secs_f64());
     print_figures(&outcome.figures, outcome.split);
@@ -241,6 +241,9 @@ fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
+/// How the error stream is named; a run does not fail because nobody can see its progress.
+const STDERR: &str = "<stderr>";
+
 /// Whoever follows a run: the terminal, the log, TensorBoard.
 fn watchers(dir: &RunDir, voice: Voice) -> Watchers {
     let level = match (voice.quiet, voice.verbose) {
@@ -250,7 +253,7 @@ fn watchers(dir: &RunDir, voice: Voice) -> Watchers {
     };
     let look = Look { color: voice.color, ..Look::stderr(level) };
     let mut watchers = Watchers::new();
-    watchers.add("<stderr>", Terminal::new(look, std::io::stderr()));
+    watchers.add(STDERR, Terminal::new(look, std::io::stderr()));
     watchers.add(dir.metrics(), MetricsLog::new(dir.metrics()));
     watchers.add(dir.tensorboard(), TensorBoard::new(dir.tensorboard()));
     watchers

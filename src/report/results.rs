@@ -73,9 +73,11 @@ impl Results {
 /// How the names of files begin that are not yet in their place.
 const UNFINISHED: &str = ".writing-";
 
-/// Whether this is what a process that was killed in [`write_whole`] left.
+/// Whether this is what a process that was killed while it wrote a file left.
 pub fn is_unfinished(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(UNFINISHED))
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    // Weights are written by the training loop, under a name of its own.
+    name.starts_with(UNFINISHED) || name.starts_with(".part-")
 }
 
 /// Writes a file beside its place and renames it: readers see the old one or the new one. What

@@ -123,7 +123,8 @@ impl RunDir {
         let shown = root.display();
         let text = std::fs::read_to_string(run.version()).map_err(|error| {
             let found = error.kind() == io::ErrorKind::NotFound;
-            let why = if found { "it has no `version.json`".into() } else { error.to_string() };
+            let unread = || format!("its `version.json` cannot be read: {error}");
+            let why = if found { "it has no `version.json`".into() } else { unread() };
             Diagnostic::placeless(codes::RUN_DIR, format!("`{shown}` is no run: {why}"))
                 .help("name a folder that `mtlc run` has made, such as `runs/atis`")
         })?;

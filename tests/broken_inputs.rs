@@ -237,7 +237,7 @@ fn runs() {
     std::fs::create_dir(t.project.path("hollow")).expect("a folder");
     for (name, run) in [("missing", "nowhere"), ("a file", "in.txt"), ("empty", "hollow"), ("other files", "data")] {
         for line in [format!("eval {run}"), format!("predict {run}"), format!("run small.mtl --out {run} --resume")] {
-            t.fails(name, &line, 1, &format!("{run}"));
+            t.fails(name, &line, 1, run);
         }
     }
     let model = t.project.read("r/model.safetensors");
@@ -339,7 +339,8 @@ fn runs() {
 #[test]
 fn texts_to_predict() {
     let mut t = Table::new();
-    let cases: Vec<(&str, &[u8], &str, Result<usize, &str>)> = vec![
+    type Text<'a> = (&'a str, &'a [u8], &'a str, Result<usize, &'a str>);
+    let cases: Vec<Text<'_>> = vec![
         ("empty", b"", "text", Ok(0)),
         ("empty", b"", "jsonl", Ok(0)),
         ("empty", b"", "conll", Ok(0)),

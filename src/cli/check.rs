@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::args::{Check, Format};
-use super::{Ended, Failure, Voice, out, print_diagnostics};
+use super::{Ended, Failure, Voice, out, print_diagnostics, say};
 use crate::diagnostics::{Diagnostic, render};
 use crate::driver::{self, Settings};
 use crate::source::{Disk, SourceMap};
@@ -58,10 +58,10 @@ fn print_human(sources: &SourceMap, diagnostics: &[Diagnostic], file: &std::path
     let count = |n: usize, what: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
     let file = file.display();
     match (errors, warnings) {
-        (0, 0) => eprintln!("{file}: no mistakes"),
-        (0, w) => eprintln!("{file}: {}", count(w, "warning")),
-        (e, 0) => eprintln!("{file}: {}", count(e, "error")),
-        (e, w) => eprintln!("{file}: {}, {}", count(e, "error"), count(w, "warning")),
+        (0, 0) => say(&format!("{file}: no mistakes\n")),
+        (0, w) => say(&format!("{file}: {}\n", count(w, "warning"))),
+        (e, 0) => say(&format!("{file}: {}\n", count(e, "error"))),
+        (e, w) => say(&format!("{file}: {}, {}\n", count(e, "error"), count(w, "warning"))),
     }
 }
 

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use crate::diagnostics::{Diagnostic, render};
+use crate::diagnostics::{Diagnostic, codes, render};
 use crate::source::SourceMap;
 use args::{Cli, Color, Command};
 
@@ -83,6 +83,11 @@ fn prepare_process() {
         libc::mallopt(libc::M_MMAP_MAX, 0);
         libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
     }
+    #[cfg(all(feature = "train", unix))]
+    // SAFETY: a limit on the size of files is an error to report, not a reason to be killed.
+    unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+    }
 }
 
 fn run(command: Command, voice: Voice) -> Ended {
@@ -109,25 +114,36 @@ fn run(command: Command, voice: Voice) -> Ended {
         #[cfg(feature = "train")]
         Command::Predict(args) => train::predict(&args, voice),
         #[cfg(not(feature = "train"))]
-        _ => Err(Diagnostic::placeless(crate::diagnostics::codes::DEVICE, "this build of mtlc only checks programs")
+        _ => Err(Diagnostic::placeless(codes::DEVICE, "this build of mtlc only checks programs")
             .help("build it with the feature `train`")
             .into()),
     }
 }
 
-/// Prints to the standard output; a reader that went away ends the process quietly.
+/// Prints to the standard output, or ends the process: quietly when the reader went away.
 pub fn out(text: &str) {
     let mut stdout = std::io::stdout().lock();
-    if stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_err() {
-        std::process::exit(0);
+    if let Err(error) = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            std::process::exit(0);
+        }
+        let message = format!("`<stdout>` cannot be written: {error}");
+        let d = Diagnostic::placeless(codes::OUTPUT, message).help("make room, or print somewhere else");
+        say(&render::human(&SourceMap::new(), &[d], false));
+        std::process::exit(1);
     }
+}
+
+/// Prints to the error stream; when even that cannot be written, nobody can be told.
+pub fn say(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
 
 /// Prints diagnostics to the error stream.
 pub fn print_diagnostics(sources: &SourceMap, diagnostics: &[Diagnostic], voice: Voice) {
     let said = diagnostics.iter().filter(|d| d.is_error() || !voice.quiet);
     let shown: Vec<Diagnostic> = said.map(|d| placed_in(sources, d.clone())).collect();
-    eprint!("{}", render::human(sources, &shown, voice.color));
+    say(&render::human(sources, &shown, voice.color));
 }
 
 /// A diagnostic without the places of texts that are not at hand, such as those of a saved plan.
@@ -143,6 +159,6 @@ fn report_panic(info: &std::panic::PanicHookInfo<'_>) {
     let what = info.payload().downcast_ref::<&str>().map(|s| s.to_string());
     let what = what.or_else(|| info.payload().downcast_ref::<String>().cloned()).unwrap_or_default();
     let at = info.location().map(|l| format!(" at {}:{}", l.file(), l.line())).unwrap_or_default();
-    eprintln!("error[E0999]: mtlc made a mistake{at}: {what}");
-    eprintln!("  = help: please report it with the command and the files that show it");
+    say(&format!("error[E0999]: mtlc made a mistake{at}: {what}\n"));
+    say("  = help: please report it with the command and the files that show it\n");
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::args::New;
-use super::{Ended, Voice};
+use super::{Ended, Voice, say};
 use crate::diagnostics::{Diagnostic, codes};
 
 const FILES: &[(&str, &str)] = &[
@@ -42,7 +42,7 @@ pub fn run(args: &New, voice: Voice) -> Ended {
         std::fs::write(&path, text).map_err(|e| failed(&path, e))?;
     }
     if !voice.quiet {
-        eprintln!("made '{}'; train it with: cd {} && mtlc run {program}", args.name, args.name);
+        say(&format!("made '{0}'; train it with: cd {0} && mtlc run {program}\n", args.name));
     }
     Ok(true)
 }

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::args::{Compile, Emit, Eval, InputFormat, Predict, ProgramArgs, Run, Split};
-use super::{Ended, Failure, Voice, out, print_diagnostics};
+use super::{Ended, Failure, Voice, out, print_diagnostics, say};
 use crate::data::{Corpus, Inputs, Stream};
 use crate::diagnostics::{Diagnostic, codes};
-use crate::driver::compile::{Compiled, base_of, compile as compile_model, not_run_yet, read_plan, reload};
+use crate::driver::compile::{Compiled, base_of, compile as compile_model, not_run_yet, read_plan, reload, sealed};
 use crate::driver::feed::CorpusFeed;
 use crate::driver::run::Folder;
 use crate::driver::training::{self, RunOptions};
@@ -37,6 +37,12 @@ struct Loaded {
 
 fn load(file: &Path, args: &ProgramArgs, seed: Option<u64>, voice: Voice) -> Result<Loaded, Failure> {
     if file.extension().is_some_and(|e| e == "json") {
+        if let Some(set) = args.set.first() {
+            let message = format!("'--set {set}' changes a program, and '{}' is a plan", file.display());
+            return Err(Diagnostic::placeless(codes::OVERRIDE, message)
+                .help("compile the program with it, and run that plan")
+                .into());
+        }
         let mut plan = read_plan(file)?;
         plan.train.seed = seed.unwrap_or(plan.train.seed);
         let base = args.data.as_deref().map_or_else(|| plan.base.clone(), |d| base_of(file, Some(d)));
@@ -72,7 +78,8 @@ pub fn compile(args: &Compile, voice: Voice) -> Ended {
     }
     let loaded = load(&args.file, &args.program, None, voice)?;
     let compiled = &loaded.compiled;
-    let plan = serde_json::to_string_pretty(&compiled.plan).unwrap_or_default() + "\n";
+    let plan = sealed(&compiled.plan)
+        .map_err(|e| Diagnostic::placeless(codes::BUG, format!("a plan that cannot be written: {e}")))?;
     if let Some(path) = &args.output {
         write_whole(path, plan.as_bytes()).map_err(|e| unwritable(path, &e))?;
     }
@@ -134,6 +141,12 @@ pub fn run(args: &Run, voice: Voice) -> Ended {
     if let Some(epochs) = args.epochs {
         loaded.compiled.plan.train.stages.iter_mut().for_each(|s| s.epochs = epochs as usize);
     }
+    let plan = &loaded.compiled.plan;
+    if plan.tasks.is_empty() && plan.losses.is_empty() {
+        let message = format!("'{}' has nothing to train: no task and no loss", args.file.display());
+        return Err(Diagnostic::placeless(codes::TRAIN, message).help("declare a `task`").into());
+    }
+    training::device(&plan.train.device)?;
     let dir = run_dir(args, &loaded.compiled.plan.name)?;
     let stop = Arc::new(AtomicBool::new(false));
     let handler = stop.clone();
@@ -160,14 +173,17 @@ pub fn run(args: &Run, voice: Voice) -> Ended {
         }
     };
     watchers.test(&Test { figures: outcome.figures.clone(), ..Test::default() });
-    if let Some((path, e)) = watchers.trouble.take() {
-        print_diagnostics(&loaded.sources, &[unwritable(&path, &e)], voice);
-    }
+    let trouble = watchers.trouble.take().filter(|(path, _)| path != Path::new(STDERR));
     drop(watchers);
+    let report = write_report(&loaded, &outcome, &dir, begun.elapsed().as_secs_f64());
     print_figures(&outcome.figures, outcome.split);
-    write_report(&loaded, &outcome, &dir, begun.elapsed().as_secs_f64())?;
+    // The model is trained and saved by now; what is missing beside it is said, once.
+    if let Some((path, e)) = trouble {
+        return Err(how_to_resume(unwritable(&path, &e), args, &dir).into());
+    }
+    report.map_err(|d| how_to_resume(d, args, &dir))?;
     if !voice.quiet {
-        eprintln!("the run is in {}; its report is {}", dir.root().display(), dir.report().display());
+        say(&format!("the run is in {}; its report is {}\n", dir.root().display(), dir.report().display()));
     }
     Ok(true)
 }
@@ -178,8 +194,8 @@ fn run_dir(args: &Run, name: &str) -> Result<RunDir, Diagnostic> {
         return RunDir::create(name, args.out.as_deref());
     }
     match &args.out {
-        Some(out) => RunDir::open(out),
-        None => RunDir::open(&newest(name)),
+        Some(out) => RunDir::resume(out),
+        None => RunDir::resume(&newest(name)),
     }
 }
 
@@ -190,14 +206,43 @@ fn newest(name: &str) -> PathBuf {
     numbered.last().unwrap_or_else(|| runs.join(name))
 }
 
-/// An interrupted run says which command goes on with it.
+/// A run that was interrupted, or for which there is no room, says which command goes on with it.
 fn how_to_resume(d: Diagnostic, args: &Run, dir: &RunDir) -> Diagnostic {
-    if d.code != codes::INTERRUPTED {
-        return d;
+    let command = resuming(args, dir);
+    match d.code {
+        codes::INTERRUPTED => d.help(format!("a checkpoint was written; go on with `{command}`")),
+        codes::OUTPUT => d.help(format!("make room; what was written before is whole, go on with `{command}`")),
+        _ => d,
     }
-    let command = format!("mtlc run {} --out {} --resume", args.file.display(), dir.root().display());
-    d.help(format!("a checkpoint was written; go on with `{command}`"))
 }
+
+/// The command that goes on with a run, in the words of a shell.
+fn resuming(args: &Run, dir: &RunDir) -> String {
+    let mut words = vec!["mtlc".to_string(), "run".into(), args.file.display().to_string()];
+    let mut flag = |name: &str, value: Option<String>| {
+        words.extend(value.into_iter().flat_map(|value| [format!("--{name}"), value]));
+    };
+    args.program.set.iter().for_each(|set| flag("set", Some(set.clone())));
+    flag("data", args.program.data.as_ref().map(|data| data.display().to_string()));
+    flag("epochs", args.epochs.map(|epochs| epochs.to_string()));
+    flag("seed", args.seed.map(|seed| seed.to_string()));
+    flag("device", args.device.clone());
+    flag("out", Some(dir.root().display().to_string()));
+    words.push("--resume".into());
+    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+}
+
+/// A word as a POSIX shell reads it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,%+@".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_string();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// How the error stream is named; a run does not fail because nobody can see its progress.
+const STDERR: &str = "<stderr>";
 
 /// Whoever follows a run: the terminal, the log, TensorBoard.
 fn watchers(dir: &RunDir, voice: Voice) -> Watchers {
@@ -208,7 +253,7 @@ fn watchers(dir: &RunDir, voice: Voice) -> Watchers {
     };
     let look = Look { color: voice.color, ..Look::stderr(level) };
     let mut watchers = Watchers::new();
-    watchers.add("<stderr>", Terminal::new(look, std::io::stderr()));
+    watchers.add(STDERR, Terminal::new(look, std::io::stderr()));
     watchers.add(dir.metrics(), MetricsLog::new(dir.metrics()));
     watchers.add(dir.tensorboard(), TensorBoard::new(dir.tensorboard()));
     watchers

@@ -7,6 +7,7 @@
 pub mod batch;
 mod column;
 pub mod dataset;
+pub mod digest;
 pub mod fault;
 mod file;
 pub mod formats;
@@ -26,6 +27,7 @@ pub mod vocab;
 
 pub use batch::{Batch, FieldBatch, Offsets, View};
 pub use dataset::{Corpus, Dataset, Portion};
+pub use digest::digests;
 pub use file::Stream;
 pub use lexicon::Lexicon;
 pub use load::LoadOptions;

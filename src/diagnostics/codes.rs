@@ -84,6 +84,7 @@ codes! {
     INTERRUPTED = "E0907", "a training that was interrupted";
     INPUT = "E0908", "an input that cannot be read";
     OVERRIDE = "E0909", "a `--set` that does not fit";
+    CHANGED = "E0910", "a run that is resumed with something else";
     BUG = "E0999", "a mistake in mtlc itself";
     UNUSED = "W0201", "a layer or value that nothing uses";
     UNREACHED = "W0601", "parameters that no loss can reach";

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::sound;
 use crate::data::{self, Corpus, Lexicon, Schema, Vectors};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::plan::{Plan, lower};
@@ -12,6 +13,8 @@ use crate::sema::model::Model;
 pub struct Compiled {
     /// The plan.
     pub plan: Plan,
+    /// The folder that its data was read from.
+    pub base: PathBuf,
     /// The examples.
     pub corpus: Corpus,
     /// Labels, vocabularies and sizes.
@@ -58,7 +61,7 @@ pub fn compile(model: &Model, base: &Path) -> Result<Compiled, Vec<Diagnostic>> 
         lengths: corpus.datasets.iter().map(usual_length).collect(),
     };
     let plan = lower::lower(model, &sizes, base);
-    finish(plan, corpus, prepared, lexicon)
+    finish(plan, base, corpus, prepared, lexicon)
 }
 
 /// Tokens that nine train texts in ten do not pass.
@@ -83,11 +86,12 @@ pub fn reload(plan: Plan, base: &Path) -> Result<Compiled, Vec<Diagnostic>> {
         .help("compile the program again");
         return Err(vec![d]);
     }
-    finish(plan, corpus, prepared, lexicon)
+    finish(plan, base, corpus, prepared, lexicon)
 }
 
 fn finish(
     plan: Plan,
+    base: &Path,
     corpus: Corpus,
     prepared: data::Prepared,
     lexicon: Arc<Lexicon>,
@@ -101,7 +105,15 @@ fn finish(
             vectors.check(param.shape.last().copied().unwrap_or(0)).map_err(|d| vec![d])?;
         }
     }
-    Ok(Compiled { plan, corpus, schema: prepared.schema, vectors: prepared.vectors, lexicon, warnings })
+    Ok(Compiled {
+        plan,
+        base: base.to_path_buf(),
+        corpus,
+        schema: prepared.schema,
+        vectors: prepared.vectors,
+        lexicon,
+        warnings,
+    })
 }
 
 /// Reads a plan from a file.
@@ -113,11 +125,48 @@ pub fn read_plan(path: &Path) -> Result<Plan, Diagnostic> {
         Diagnostic::placeless(codes::INPUT, format!("'{shown}' is no plan: {e}"))
             .help("a plan is written by `mtlc compile model.mtl -o plan.json`")
     };
-    let value: serde_json::Value = serde_json::from_str(&text).map_err(broken)?;
+    let mut value: serde_json::Value = serde_json::from_str(&text).map_err(broken)?;
     let version = value.get("version").and_then(serde_json::Value::as_u64);
     if let Some(version) = version.filter(|v| *v != u64::from(crate::plan::VERSION)) {
         let message = format!("'{shown}' has plan version {version}, and this build reads {}", crate::plan::VERSION);
         return Err(Diagnostic::placeless(codes::VERSION, message).help("compile the program again with this mtlc"));
     }
-    serde_json::from_value(value).map_err(broken)
+    if version.is_some() {
+        unseal(&mut value).map_err(|why| unsound(&shown, &why))?;
+    }
+    let plan: Plan = serde_json::from_value(value).map_err(broken)?;
+    sound::check(&plan).map_err(|why| unsound(&shown, &why))?;
+    Ok(plan)
+}
+
+fn unsound(shown: &std::path::Display<'_>, why: &str) -> Diagnostic {
+    Diagnostic::placeless(codes::INPUT, format!("the plan '{shown}' cannot be used: {why}"))
+        .help("change the program instead, and compile it again with `mtlc compile model.mtl -o plan.json`")
+}
+
+/// The key that a plan's checksum stands under in its file.
+const SEAL: &str = "blake3";
+
+/// A plan as it is written: with a checksum, for a changed number could mean anything.
+pub fn sealed(plan: &Plan) -> serde_json::Result<String> {
+    let mut value = serde_json::to_value(plan)?;
+    let sum = checksum(&value);
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert(SEAL.into(), sum.into());
+    }
+    Ok(serde_json::to_string_pretty(&value)? + "\n")
+}
+
+/// Takes the checksum off, or says what is wrong with it.
+fn unseal(value: &mut serde_json::Value) -> Result<(), String> {
+    let seal = value.as_object_mut().and_then(|fields| fields.shift_remove(SEAL));
+    match seal {
+        None => Err("it has no checksum".into()),
+        Some(seal) if seal != checksum(value) => Err("it was changed after it was compiled".into()),
+        Some(_) => Ok(()),
+    }
+}
+
+fn checksum(value: &serde_json::Value) -> String {
+    blake3::hash(value.to_string().as_bytes()).to_hex().to_string()
 }

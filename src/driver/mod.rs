@@ -7,7 +7,10 @@ pub mod feed;
 #[cfg(feature = "train")]
 pub mod predict;
 #[cfg(feature = "train")]
+pub mod resume;
+#[cfg(feature = "train")]
 pub mod run;
+mod sound;
 #[cfg(feature = "train")]
 pub mod training;
 

@@ -1,17 +1,23 @@
 //! The folder of a run: what is in it, and how it is written and read.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::compile::{Compiled, read_plan};
+use super::compile::{Compiled, read_plan, sealed};
+use super::resume::{self, Digests};
 use super::training::{broken, device};
 use crate::backend::{exec::Program, params};
-use crate::data::{Lexicon, Schema};
+use crate::data::{self, Lexicon, Schema};
 use crate::diagnostics::{Diagnostic, codes};
+use crate::plan::Plan;
 use crate::report::RunDir;
 use crate::source::SourceMap;
+
+/// The key of a model's checksum in its metadata; a model without one, from elsewhere, is read too.
+const CHECKSUM: &str = "blake3";
 
 /// What is written and read of a run, over its layout.
 #[derive(Clone, Debug)]
@@ -39,13 +45,38 @@ impl Folder {
         &self.dir
     }
 
-    /// Writes what is known before training: sources, plan, labels and vocabularies.
+    /// Writes what is known before training: sources, labels and vocabularies, checksums of the
+    /// data, and last the plan.
     pub fn begin(&self, compiled: &Compiled, sources: &SourceMap) -> Result<(), Diagnostic> {
+        self.write(&digests(compiled)?, compiled, sources)
+    }
+
+    /// Makes sure that a run goes on with what it was begun with, before anything is written.
+    pub fn go_on(&self, compiled: &Compiled, sources: &SourceMap) -> Result<(), Diagnostic> {
+        let now = digests(compiled)?;
+        if self.dir.plan().exists() {
+            let digests: Digests = self.read_json(&self.dir.data())?;
+            resume::same_data(&self.dir, &digests, &now)?;
+            resume::same_plan(&self.dir, &read_plan(&self.dir.plan())?, &compiled.plan)?;
+        } else if self.dir.checkpoints().exists() {
+            return Err(self.lacks("plan.json"));
+        }
+        self.write(&now, compiled, sources)
+    }
+
+    fn lacks(&self, file: &str) -> Diagnostic {
+        let message = format!("the run at '{}' has no `{file}`", self.dir.root().display());
+        Diagnostic::placeless(codes::RUN_DIR, message).help("restore it from a copy, or train again")
+    }
+
+    fn write(&self, digests: &Digests, compiled: &Compiled, sources: &SourceMap) -> Result<(), Diagnostic> {
         if sources.files().next().is_some() {
             self.dir.write_sources(sources)?;
         }
-        self.write_json(&self.dir.plan(), &compiled.plan)?;
-        self.write_json(&self.dir.vocabularies(), &compiled.schema)
+        self.write_json(&self.dir.vocabularies(), &compiled.schema)?;
+        self.write_json(&self.dir.data(), digests)?;
+        let plan = sealed(&compiled.plan).map_err(|e| Diagnostic::placeless(codes::BUG, format!("a plan: {e}")))?;
+        self.dir.write(&self.dir.plan(), plan.as_bytes())
     }
 
     /// Writes the trained parameters under their own names.
@@ -53,8 +84,12 @@ impl Folder {
         let tensors = program.params.iter().map(|p| (p.name.to_string(), p.var.as_tensor().clone()));
         let mut tensors: Vec<(String, candle_core::Tensor)> = tensors.collect();
         tensors.sort_by(|a, b| a.0.cmp(&b.0));
-        let bytes = safetensors::serialize(tensors.iter().map(|(n, t)| (n.as_str(), t)), None)
-            .map_err(|e| Diagnostic::placeless(codes::OUTPUT, format!("cannot write the model: {e}")))?;
+        let views = || tensors.iter().map(|(n, t)| (n.as_str(), t));
+        let failed = |e| Diagnostic::placeless(codes::OUTPUT, format!("cannot write the model: {e}"));
+        let plain = safetensors::serialize(views(), None).map_err(failed)?;
+        let sum = numbers_of(&plain).map(checksum).unwrap_or_default();
+        let info = HashMap::from([(CHECKSUM.to_owned(), sum)]);
+        let bytes = safetensors::serialize(views(), Some(info)).map_err(failed)?;
         self.dir.write(&self.dir.model(), &bytes)
     }
 
@@ -71,9 +106,13 @@ impl Folder {
             return Err(Diagnostic::placeless(codes::RUN_DIR, message)
                 .help("its training did not end; go on with `mtlc run … --resume`"));
         }
+        if !self.dir.plan().exists() {
+            return Err(self.lacks("plan.json"));
+        }
         let plan = read_plan(&self.dir.plan())?;
         let mut schema: Schema = self.read_json(&self.dir.vocabularies())?;
         let lexicon = Arc::new(Lexicon::default());
+        self.fits(&schema, &plan)?;
         schema.attach(&lexicon);
         let device = device("cpu")?;
         let made = params::make(&plan, &[], plan.train.seed, &device).map_err(|e| broken(&e))?;
@@ -89,6 +128,17 @@ impl Folder {
         serde_json::from_str(&text).map_err(|e| failed(e.to_string()))
     }
 
+    /// Labels and words are as many as the plan was made for.
+    fn fits(&self, schema: &Schema, plan: &Plan) -> Result<(), Diagnostic> {
+        let spaces: Vec<usize> = schema.spaces.iter().map(|s| s.len()).collect();
+        let vocabs: Vec<usize> = schema.vocabs.iter().map(|v| v.len()).collect();
+        if spaces == plan.space_sizes && vocabs == plan.vocab_sizes {
+            return Ok(());
+        }
+        let message = format!("'{}' has other labels or words than the plan", self.dir.vocabularies().display());
+        Err(Diagnostic::placeless(codes::RUN_DIR, message).help("restore it from a copy, or train again"))
+    }
+
     fn load_weights(&self, program: &Program) -> Result<(), Diagnostic> {
         let path = self.dir.model();
         let damaged = |e: String| {
@@ -97,6 +147,11 @@ impl Folder {
         };
         let bytes = std::fs::read(&path).map_err(|e| damaged(e.to_string()))?;
         let tensors = safetensors::SafeTensors::deserialize(&bytes).map_err(|e| damaged(e.to_string()))?;
+        let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).map_err(|e| damaged(e.to_string()))?;
+        let sum = header.metadata().as_ref().and_then(|info| info.get(CHECKSUM));
+        if sum.is_some_and(|sum| numbers_of(&bytes).map(checksum).as_ref() != Some(sum)) {
+            return Err(damaged("its checksum does not fit its contents".into()));
+        }
         for param in &program.params {
             let view = tensors.tensor(&param.name).map_err(|_| damaged(format!("it lacks '{}'", param.name)))?;
             if view.shape() != param.var.dims() {
@@ -107,14 +162,33 @@ impl Folder {
                     param.var.dims()
                 )));
             }
-            let numbers: Vec<f32> =
-                view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
-            if numbers.len() != param.len() {
+            if view.dtype() != safetensors::Dtype::F32 {
                 return Err(damaged(format!("'{}' is not f32", param.name)));
+            }
+            let numbers: Vec<f32> =
+                view.data().as_chunks::<4>().0.iter().map(|four| f32::from_le_bytes(*four)).collect();
+            if numbers.iter().any(|x| !x.is_finite()) {
+                return Err(damaged(format!("'{}' holds a number that is not finite", param.name)));
             }
             let tensor = candle_core::Tensor::from_vec(numbers, param.var.dims(), &program.device);
             tensor.and_then(|t| param.var.set(&t)).map_err(|e| broken(&e))?;
         }
         Ok(())
     }
+}
+
+/// What follows the header of a safetensors file.
+fn numbers_of(bytes: &[u8]) -> Option<&[u8]> {
+    let size = u64::from_le_bytes(*bytes.first_chunk::<8>()?);
+    bytes.get(usize::try_from(size).ok()?.checked_add(8)?..)
+}
+
+fn checksum(numbers: &[u8]) -> String {
+    blake3::hash(numbers).to_hex().to_string()
+}
+
+/// Checksums of the files that a program's data was read from.
+fn digests(compiled: &Compiled) -> Result<Digests, Diagnostic> {
+    data::digests(&compiled.plan.datasets, &compiled.plan.vocabs, &compiled.base)
+        .map_err(|e| Diagnostic::placeless(codes::DATA_FILE, format!("cannot read the data again: {e}")))
 }

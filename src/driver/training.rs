@@ -88,7 +88,11 @@ pub fn train(
     options: &RunOptions,
 ) -> Result<Outcome, Diagnostic> {
     let folder = Folder::new(options.out.clone());
-    folder.begin(compiled, sources)?;
+    if options.resume {
+        folder.go_on(compiled, sources)?;
+    } else {
+        folder.begin(compiled, sources)?;
+    }
     on_large_stack(|| {
         let mut program = program(compiled)?;
         let feed = CorpusFeed { corpus: &compiled.corpus, schema: &compiled.schema };

@@ -1,5 +1,6 @@
 //! `results.json`: the test figures, `{"intent": {"accuracy": 0.96}, "sentence": 0.87}`.
 
+use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -69,15 +70,34 @@ impl Results {
     }
 }
 
-/// Writes a file beside its place and renames it: readers see the old one or the new one.
+/// How the names of files begin that are not yet in their place.
+const UNFINISHED: &str = ".writing-";
+
+/// Whether this is what a process that was killed while it wrote a file left.
+pub fn is_unfinished(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    // Weights are written by the training loop, under a name of its own.
+    name.starts_with(UNFINISHED) || name.starts_with(".part-")
+}
+
+/// Writes a file beside its place and renames it: readers see the old one or the new one. What
+/// is no file, such as `/dev/stdout`, is written to and never replaced.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if path.metadata().is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        return OpenOptions::new().write(true).open(path)?.write_all(bytes);
+    }
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".writing-").tempfile_in(dir)?;
-    file.write_all(bytes)?;
+    let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(dir).map_err(nameless)?;
+    file.as_file_mut().write_all(bytes)?;
     file.as_file().sync_all()?;
     readable(file.as_file())?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
+}
+
+/// An error without the path of the temporary file, which says nothing to anyone.
+fn nameless(error: io::Error) -> io::Error {
+    error.kind().into()
 }
 
 /// Temporary files begin readable by their owner alone; what is kept is like any other file.

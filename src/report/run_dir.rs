@@ -7,6 +7,7 @@
 //!   source/             the program as trained, with the files that it uses
 //!   plan.json           the compiled program
 //!   vocabularies.json   labels and words
+//!   data.json           checksums of the data files
 //!   model.safetensors   the weights of the best epoch
 //!   checkpoints/        everything needed to go on
 //!   metrics.jsonl       losses and figures as the run went
@@ -20,7 +21,7 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::results::write_whole;
+use super::results::{is_unfinished, write_whole};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::source::SourceMap;
 
@@ -67,6 +68,7 @@ impl RunDir {
         source = "source", "The folder of the program as trained.";
         plan = "plan.json", "The compiled program.";
         vocabularies = "vocabularies.json", "Labels and words.";
+        data = "data.json", "Checksums of the data files.";
         model = "model.safetensors", "The weights.";
         checkpoints = "checkpoints", "The folder of checkpoints.";
         metrics = "metrics.jsonl", "Losses and figures as the run went.";
@@ -97,15 +99,34 @@ impl RunDir {
         Ok(run)
     }
 
+    /// The folder of a run that goes on: it must be of this very mtlc, since another may compute
+    /// other bits.
+    pub fn resume(root: &Path) -> Result<Self, Diagnostic> {
+        let (run, version) = Self::read(root)?;
+        let current = Version::current().mtlc;
+        if version.mtlc != current {
+            let message = format!("the run `{}` was begun by mtlc {}, not {current}", root.display(), version.mtlc);
+            return Err(Diagnostic::placeless(codes::VERSION, message)
+                .help("resume it with the mtlc that began it, or begin a new run"));
+        }
+        run.sweep();
+        Ok(run)
+    }
+
     /// The folder of a run that is there, of a version that this build reads.
     pub fn open(root: &Path) -> Result<Self, Diagnostic> {
+        Self::read(root).map(|(run, _)| run)
+    }
+
+    fn read(root: &Path) -> Result<(Self, Version), Diagnostic> {
         let run = Self { root: root.to_path_buf() };
         let shown = root.display();
         let text = std::fs::read_to_string(run.version()).map_err(|error| {
             let found = error.kind() == io::ErrorKind::NotFound;
-            let why = if found { "it has no `version.json`".into() } else { error.to_string() };
+            let unread = || format!("its `version.json` cannot be read: {error}");
+            let why = if found { "it has no `version.json`".into() } else { unread() };
             Diagnostic::placeless(codes::RUN_DIR, format!("`{shown}` is no run: {why}"))
-                .help("name a folder that `mtlc train` has made, such as `runs/atis`")
+                .help("name a folder that `mtlc run` has made, such as `runs/atis`")
         })?;
         let version: Version = serde_json::from_str(&text).map_err(|error| {
             Diagnostic::placeless(codes::RUN_DIR, format!("`{shown}/version.json` is damaged: {error}"))
@@ -116,7 +137,16 @@ impl RunDir {
                 Diagnostic::placeless(codes::VERSION, message).help("train it again with this mtlc, or use that one")
             );
         }
-        Ok(run)
+        Ok((run, version))
+    }
+
+    /// Removes what a killed process was about to write; what cannot be removed stays.
+    fn sweep(&self) {
+        for path in std::fs::read_dir(&self.root).into_iter().flatten().filter_map(|e| Some(e.ok()?.path())) {
+            if is_unfinished(&path) {
+                let _ = std::fs::remove_file(path);
+            }
+        }
     }
 
     /// Whether the run came to its end: it has results.
@@ -158,12 +188,12 @@ impl RunDir {
 fn take(out: &Path) -> Result<PathBuf, Diagnostic> {
     std::fs::create_dir_all(out).map_err(|error| unwritable(out, &error))?;
     let mut entries = std::fs::read_dir(out).map_err(|error| unwritable(out, &error))?;
-    if entries.next().is_none() {
+    if entries.all(|entry| entry.is_ok_and(|entry| is_unfinished(&entry.path()))) {
         return Ok(out.to_path_buf());
     }
     let shown = out.display();
     let help = match RunDir::open(out) {
-        Ok(run) if !run.is_finished() => format!("go on with it by `--resume {shown}`, or name another folder"),
+        Ok(run) if !run.is_finished() => format!("go on with it by `--out {shown} --resume`, or name another folder"),
         _ => "name another folder; without `--out` a new one is made".into(),
     };
     Err(Diagnostic::placeless(codes::OUTPUT, format!("`{shown}` is not empty, and a run overwrites nothing"))

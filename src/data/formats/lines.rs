@@ -50,6 +50,11 @@ fn numbered(field: usize, name: &str) -> Fault {
     .of(field)
 }
 
+/// The file of a source, when there is one, and how messages name it.
+pub(in crate::data) fn file(path: &Path, shown: &str, name: &str) -> Option<(PathBuf, String)> {
+    find(path, shown, name, 0).ok()
+}
+
 /// `train/NAME`, else `train.NAME`, with or without `.gz`.
 fn find(path: &Path, shown: &str, name: &str, field: usize) -> Read<(PathBuf, String)> {
     let dotted = PathBuf::from(format!("{}.{name}", path.display()));

@@ -35,6 +35,9 @@ struct Meta {
 
 const KEY: &str = "mtlc";
 
+/// How the names of files begin that are not yet whole.
+pub(super) const PART: &str = ".part-";
+
 /// Writes arrays and a JSON text to `path`: all of it or nothing.
 pub fn write_arrays(path: &Path, json: &str, slots: &[Slot]) -> Result<(), Diagnostic> {
     let bytes = encode(json, slots).map_err(|damage| unwritable(path, &damage))?;
@@ -43,8 +46,9 @@ pub fn write_arrays(path: &Path, json: &str, slots: &[Slot]) -> Result<(), Diagn
 
 fn put(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".part-").tempfile_in(dir)?;
-    file.write_all(bytes)?;
+    let mut file =
+        tempfile::Builder::new().prefix(PART).tempfile_in(dir).map_err(|error| std::io::Error::from(error.kind()))?;
+    file.as_file_mut().write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     // The rename itself must reach the disk too; folders cannot be opened everywhere.

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::train::optim::Slot;
 
+use file::PART;
 pub use file::{Arrays, Damage, read_arrays, write_arrays};
 pub use state::{Best, Cursor, LossSum, RunState};
 
@@ -45,7 +46,11 @@ impl Checkpoints {
     pub fn open(out_dir: &Path) -> Result<Self, Diagnostic> {
         let dir = out_dir.join("checkpoints");
         std::fs::create_dir_all(&dir).map_err(|error| unwritable(&dir, &error))?;
-        Ok(Self { dir })
+        let store = Self { dir };
+        // What a killed process was about to write.
+        let name = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PART));
+        store.files().filter(|path| name(path)).for_each(|path| drop(std::fs::remove_file(path)));
+        Ok(store)
     }
 
     /// Path of a file in the folder.

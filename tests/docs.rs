@@ -46,7 +46,10 @@ fn documents() -> Vec<String> {
 }
 
 fn blocks(page: &str) -> Vec<Block> {
-    let text = read(page);
+    blocks_in(page, &read(page))
+}
+
+fn blocks_in(page: &str, text: &str) -> Vec<Block> {
     let mut found = Vec::new();
     let mut lines = text.lines().zip(1..);
     while let Some((line, number)) = lines.next() {
@@ -60,8 +63,7 @@ fn blocks(page: &str) -> Vec<Block> {
 
 /// The blocks of all documents in a language.
 fn all(language: &str) -> Vec<Block> {
-    let found: Vec<Block> =
-        documents().iter().flat_map(|p| blocks(p)).filter(|b| b.language == language).collect();
+    let found: Vec<Block> = documents().iter().flat_map(|p| blocks(p)).filter(|b| b.language == language).collect();
     assert!(!found.is_empty(), "no document has a block of {language}");
     found
 }
@@ -125,7 +127,8 @@ fn the_reference_is_what_the_operations_say() {
 
 #[test]
 fn fragments_parse() {
-    for block in all("mtl,fragment") {
+    let pages = documents().into_iter().chain(markdown("docs/errors"));
+    for block in pages.flat_map(|p| blocks(&p)).filter(|b| b.language == "mtl,fragment") {
         let given = syntax::parse(FileId(0), &block.text).diagnostics;
         assert!(given.is_empty(), "{}: {given:#?}", block.place);
     }
@@ -162,3 +165,39 @@ fn commands_named_in_passing_exist() {
     }
     assert!(seen > 0);
 }
+
+#[test]
+fn code_in_documents_is_in_the_source() {
+    let table = read("src/ops/mod.rs");
+    for block in all("rust,ignore") {
+        assert!(table.contains(&block.text), "{}: not in src/ops/mod.rs", block.place);
+    }
+}
+
+/// Where the links and the paths in backticks of a page lead, each from the root.
+fn targets(page: &str) -> Vec<String> {
+    let text = read(page);
+    let folder = Path::new(page).parent().expect("a folder").to_string_lossy().into_owned();
+    let links = text.split("](").skip(1).filter_map(|t| t.split([')', '#']).next());
+    let links = links.filter(|l| !l.is_empty() && !l.contains("://")).map(|l| format!("{folder}/{l}"));
+    let is_path = |c: &&str| ["src/", "tests/", "docs/", "examples/", "benches/"].iter().any(|f| c.starts_with(f));
+    let paths =
+        text.split('`').skip(1).step_by(2).filter(is_path).filter(|c| !c.contains([' ', '*'])).map(str::to_string);
+    links.map(|l| l.trim_start_matches('/').to_string()).chain(paths).collect()
+}
+
+#[test]
+fn links_and_paths_lead_somewhere() {
+    let mut seen = 0;
+    for page in documents() {
+        for target in targets(&page) {
+            assert!(root().join(&target).exists(), "{page}: there is no {target}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 0);
+}
+
+#[cfg(feature = "train")]
+#[path = "docs/run.rs"]
+mod run;

@@ -85,7 +85,10 @@ fn a_plan_trains_as_its_program_does() {
     fine(&demo, &["run", "demo.mtl", "--epochs", "1", "--seed", "7", "--out", "c"]);
     assert_ne!(model("a"), model("c"));
     for emit in ["ast", "types", "graph", "plan", "dot", "svg", "mermaid"] {
-        assert!(!fine(&demo, &["compile", "demo.mtl", "--emit", emit]).is_empty(), "{emit}");
+        let printed = fine(&demo, &["compile", "demo.mtl", "--emit", emit]);
+        let beside = fine(&demo, &["compile", "demo.mtl", "--emit", emit, "-o", emit]);
+        let written = std::fs::read_to_string(demo.join(emit)).expect("written");
+        assert!(!printed.is_empty() && beside.is_empty() && printed == written, "{emit}");
     }
 }
 

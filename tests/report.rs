@@ -144,6 +144,7 @@ fn told(watchers: &mut Watchers, watch: &mut dyn FnMut(&mut Watchers, Told), epo
                     train_seconds: 1.0,
                     dev_seconds: 0.2,
                     tokens: 8000,
+                    ..Epoch::default()
                 }),
             );
         }

@@ -44,7 +44,7 @@ pub enum Command {
     #[command(after_help = "Example: mtlc check model.mtl --no-data --format json")]
     Check(Check),
     /// Compiles a program to a plan, and says what it costs.
-    #[command(after_help = "Example: mtlc compile model.mtl -o plan.json --emit mermaid")]
+    #[command(after_help = "Example: mtlc compile model.mtl --emit svg -o model.svg")]
     Compile(Compile),
     /// Trains a program or plan, selects the best epoch, tests it and writes the run.
     #[command(after_help = "Example: mtlc run model.mtl --set width=128 --epochs 5 --out runs/small")]
@@ -115,7 +115,7 @@ pub struct ProgramArgs {
     pub data: Option<PathBuf>,
 }
 
-/// What `compile --emit` prints.
+/// What `compile --emit` gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[allow(missing_docs)]
 pub enum Emit {
@@ -133,10 +133,10 @@ pub enum Emit {
 pub struct Compile {
     /// The program.
     pub file: PathBuf,
-    /// Where the plan is written.
+    /// Where the plan, or what is emitted, is written.
     #[arg(short, long, value_name = "PLAN")]
     pub output: Option<PathBuf>,
-    /// Prints a phase's result, or a picture, instead of the summary.
+    /// Gives a phase's result, or a picture, instead of the summary.
     #[arg(long, value_enum)]
     pub emit: Option<Emit>,
     /// What is common.
@@ -194,7 +194,7 @@ pub struct Eval {
     pub json: bool,
 }
 
-/// How predictions are read and written.
+/// How the input of predictions is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[allow(missing_docs)]
 pub enum InputFormat {

@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::args::{Check, Format};
-use super::{Ended, Failure, Voice, out, print_diagnostics, say};
+use super::{Ended, Voice, out, print_diagnostics, say};
 use crate::diagnostics::{Diagnostic, render};
-use crate::driver::{self, Settings};
+use crate::driver::{self, Failure, Settings};
 use crate::source::{Disk, SourceMap};
 
 /// Checks programs and prints what is wrong.

@@ -13,6 +13,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use crate::diagnostics::{Diagnostic, codes, render};
+use crate::driver::Failure;
+use crate::driver::failure::placed_in;
 use crate::source::SourceMap;
 use args::{Cli, Color, Command};
 
@@ -25,20 +27,6 @@ pub struct Voice {
     pub verbose: bool,
     /// Whether the error stream takes colour.
     pub color: bool,
-}
-
-/// A command that failed, with everything there is to say about it.
-pub struct Failure {
-    /// What went wrong.
-    pub diagnostics: Vec<Diagnostic>,
-    /// The texts it is about.
-    pub sources: SourceMap,
-}
-
-impl From<Diagnostic> for Failure {
-    fn from(diagnostic: Diagnostic) -> Self {
-        Self { diagnostics: vec![diagnostic], sources: SourceMap::new() }
-    }
 }
 
 /// What a command ends with: whether all was well.
@@ -144,14 +132,6 @@ pub fn print_diagnostics(sources: &SourceMap, diagnostics: &[Diagnostic], voice:
     let said = diagnostics.iter().filter(|d| d.is_error() || !voice.quiet);
     let shown: Vec<Diagnostic> = said.map(|d| placed_in(sources, d.clone())).collect();
     say(&render::human(sources, &shown, voice.color));
-}
-
-/// A diagnostic without the places of texts that are not at hand, such as those of a saved plan.
-fn placed_in(sources: &SourceMap, mut d: Diagnostic) -> Diagnostic {
-    d.span = d.span.filter(|s| sources.has(s.file));
-    d.labels.retain(|l| sources.has(l.span.file));
-    d.fix = d.fix.filter(|f| sources.has(f.span.file));
-    d
 }
 
 /// A panic is a mistake of mtlc: one message that invites a report.

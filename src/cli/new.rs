@@ -15,6 +15,7 @@ const FILES: &[(&str, &str)] = &[
     ("data/test/label", include_str!("starter/test/label")),
 ];
 
+const README: &str = include_str!("starter/README.md");
 const PROGRAM: &str = include_str!("starter/program.mtl");
 
 /// Writes the project.
@@ -34,7 +35,8 @@ pub fn run(args: &New, voice: Voice) -> Ended {
         Diagnostic::placeless(codes::OUTPUT, format!("cannot write '{}': {e}", path.display()))
     };
     let program = format!("{name}.mtl");
-    let all = FILES.iter().copied().chain([(program.as_str(), PROGRAM)]);
+    let readme = README.replace("{name}", &name);
+    let all = FILES.iter().copied().chain([(program.as_str(), PROGRAM), ("README.md", readme.as_str())]);
     for (file, text) in all {
         let path = root.join(file);
         let folder = path.parent().unwrap_or(root);

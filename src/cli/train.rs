@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::args::{Compile, Emit, Eval, InputFormat, Predict, ProgramArgs, Run, Split};
-use super::{Ended, Failure, Voice, out, print_diagnostics, say};
+use super::{Ended, Voice, out, print_diagnostics, say};
 use crate::data::{Corpus, Inputs, Stream};
 use crate::diagnostics::{Diagnostic, codes};
-use crate::driver::compile::{Compiled, base_of, compile as compile_model, not_run_yet, read_plan, reload, sealed};
+use crate::driver::compile::{Compiled, base_of, sealed};
 use crate::driver::feed::CorpusFeed;
 use crate::driver::run::Folder;
 use crate::driver::training::{self, RunOptions};
-use crate::driver::{self, Settings, predict};
+use crate::driver::{self, Failure, Loaded, Settings, predict};
 use crate::report::html::Report;
 use crate::report::picture::{self, Graph};
 use crate::report::results::write_whole;
@@ -25,73 +25,60 @@ use crate::report::watch::Test;
 use crate::report::{
     Confusion, Environment, Figure, MetricsLog, Results, RunDir, TensorBoard, Terminal, Watchers, metrics_log, summary,
 };
+use crate::sema::model::Model;
 use crate::source::{Disk, SourceMap};
 use crate::train::feed::{Feed, Portion};
 use crate::train::metrics::confusion;
 
-/// A program or plan with its data, and its texts.
-struct Loaded {
-    compiled: Compiled,
-    sources: SourceMap,
-}
-
+/// Loads a program or plan, and prints what is to be said about it.
 fn load(file: &Path, args: &ProgramArgs, seed: Option<u64>, voice: Voice) -> Result<Loaded, Failure> {
-    if file.extension().is_some_and(|e| e == "json") {
-        if let Some(set) = args.set.first() {
-            let message = format!("'--set {set}' changes a program, and '{}' is a plan", file.display());
-            return Err(Diagnostic::placeless(codes::OVERRIDE, message)
-                .help("compile the program with it, and run that plan")
-                .into());
-        }
-        let mut plan = read_plan(file)?;
-        plan.train.seed = seed.unwrap_or(plan.train.seed);
-        let base = args.data.as_deref().map_or_else(|| plan.base.clone(), |d| base_of(file, Some(d)));
-        let compiled = reload(plan, &base).map_err(|d| Failure { diagnostics: d, sources: SourceMap::new() })?;
-        return Ok(Loaded { compiled, sources: SourceMap::new() });
-    }
-    let settings = Settings::parse(&args.set)?;
-    let checked = driver::check(file, &Disk, &settings);
-    let Some(mut model) = checked.model else {
-        return Err(Failure { diagnostics: checked.diagnostics, sources: checked.sources });
-    };
-    print_diagnostics(&checked.sources, &checked.diagnostics, voice);
-    if let Some(d) = not_run_yet(&model) {
-        return Err(Failure { diagnostics: vec![d], sources: checked.sources });
-    }
-    model.train.seed = seed.unwrap_or(model.train.seed);
-    match compile_model(&model, &base_of(file, args.data.as_deref())) {
-        Ok(compiled) => {
-            print_diagnostics(&checked.sources, &compiled.warnings, voice);
-            Ok(Loaded { compiled, sources: checked.sources })
-        }
-        Err(diagnostics) => Err(Failure { diagnostics, sources: checked.sources }),
-    }
+    let settings = Settings { seed, ..Settings::parse(&args.set)? };
+    let loaded = driver::load(file, &Disk, &settings, args.data.as_deref())?;
+    print_diagnostics(&loaded.sources, &loaded.warnings, voice);
+    Ok(loaded)
 }
 
-/// `mtlc compile`.
+/// `mtlc compile`: the summary, and the plan where it is to be written; or what is to be emitted.
 pub fn compile(args: &Compile, voice: Voice) -> Ended {
-    if let Some(Emit::Ast) = args.emit {
-        return emit_ast(&args.file);
-    }
-    if let Some(Emit::Types | Emit::Graph) = args.emit {
-        return emit_model(args);
-    }
-    let loaded = load(&args.file, &args.program, None, voice)?;
-    let compiled = &loaded.compiled;
-    let plan = sealed(&compiled.plan)
-        .map_err(|e| Diagnostic::placeless(codes::BUG, format!("a plan that cannot be written: {e}")))?;
-    if let Some(path) = &args.output {
-        write_whole(path, plan.as_bytes()).map_err(|e| unwritable(path, &e))?;
-    }
-    let graph = || Graph::of(&compiled.plan);
-    match args.emit {
-        Some(Emit::Plan) => out(&plan),
-        Some(Emit::Dot) => out(&picture::dot(&graph())),
-        Some(Emit::Mermaid) => out(&picture::mermaid(&graph())),
-        Some(Emit::Svg) => out(&picture::svg(&graph())),
-        _ => out(&summary::summary(&compiled.plan, &loads(compiled))),
+    let Some(emit) = args.emit else { return summarise(args, voice) };
+    let text = emitted(emit, args, voice)?;
+    match &args.output {
+        Some(path) => write_whole(path, text.as_bytes()).map_err(|e| unwritable(path, &e))?,
+        None => out(&text),
     }
     Ok(true)
+}
+
+fn summarise(args: &Compile, voice: Voice) -> Ended {
+    let compiled = load(&args.file, &args.program, None, voice)?.compiled;
+    if let Some(path) = &args.output {
+        write_whole(path, plan_text(&compiled.plan)?.as_bytes()).map_err(|e| unwritable(path, &e))?;
+    }
+    out(&summary::summary(&compiled.plan, &loads(&compiled)));
+    Ok(true)
+}
+
+/// What a phase gives, as text.
+fn emitted(emit: Emit, args: &Compile, voice: Voice) -> Result<String, Failure> {
+    let plan = || load(&args.file, &args.program, None, voice).map(|l| l.compiled.plan);
+    let graph = || plan().map(|p| Graph::of(&p));
+    Ok(match emit {
+        Emit::Ast => tree(&args.file)?,
+        Emit::Types => model(args)?.types_text(),
+        Emit::Graph => model(args)?.graph_text(),
+        Emit::Plan => plan_text(&plan()?)?,
+        Emit::Dot => picture::dot(&graph()?),
+        Emit::Mermaid => picture::mermaid(&graph()?),
+        Emit::Svg => picture::svg(&graph()?),
+    })
+}
+
+fn plan_text(plan: &crate::plan::Plan) -> Result<String, Diagnostic> {
+    sealed(plan).map_err(|e| Diagnostic::placeless(codes::BUG, format!("a plan that cannot be written: {e}")))
+}
+
+fn json<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
 }
 
 /// How much of each data set a batch has.
@@ -108,28 +95,19 @@ fn loads(compiled: &Compiled) -> Vec<summary::Load> {
     (0..compiled.plan.datasets.len()).map(load).collect()
 }
 
-fn emit_ast(file: &Path) -> Ended {
+fn tree(file: &Path) -> Result<String, Failure> {
     let mut sources = SourceMap::new();
     let program = crate::sema::read(file, &Disk, &mut sources);
     if program.diagnostics.iter().any(Diagnostic::is_error) {
         return Err(Failure { diagnostics: program.diagnostics, sources });
     }
-    let trees: Vec<_> = program.files.iter().map(|f| &f.ast).collect();
-    out(&(serde_json::to_string_pretty(&trees).unwrap_or_default() + "\n"));
-    Ok(true)
+    Ok(json(&program.files.iter().map(|f| &f.ast).collect::<Vec<_>>()))
 }
 
-fn emit_model(args: &Compile) -> Ended {
+fn model(args: &Compile) -> Result<Model, Failure> {
     let checked = driver::check(&args.file, &Disk, &Settings::parse(&args.program.set)?);
-    let Some(model) = checked.model else {
-        return Err(Failure { diagnostics: checked.diagnostics, sources: checked.sources });
-    };
-    let text = match args.emit {
-        Some(Emit::Types) => model.types_text(),
-        _ => model.graph_text(),
-    };
-    out(&text);
-    Ok(true)
+    let failure = Failure { diagnostics: checked.diagnostics, sources: checked.sources };
+    checked.model.ok_or(failure)
 }
 
 /// `mtlc run`.
@@ -155,13 +133,8 @@ pub fn run(args: &Run, voice: Voice) -> Ended {
             std::process::exit(130);
         }
     });
-    let options = RunOptions {
-        out: dir.clone(),
-        resume: args.resume,
-        epochs: None,
-        stop,
-        checkpoint_seconds: checkpoint_seconds(),
-    };
+    let mut options = RunOptions::new(dir.clone());
+    (options.resume, options.stop, options.checkpoint_seconds) = (args.resume, stop, checkpoint_seconds());
     let begun = Instant::now();
     let mut watchers = watchers(&dir, voice);
     let outcome = training::train(&loaded.compiled, &loaded.sources, &mut watchers, &options);

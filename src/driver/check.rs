@@ -10,11 +10,13 @@ use crate::sema::{self};
 use crate::source::{Loader, SourceMap};
 use crate::syntax::ast::{ExprKind, ItemKind};
 
-/// `--set` values by name, as written.
+/// What a command changes in a program.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// Name and text.
+    /// `--set` values: name of a const, and text.
     pub values: Vec<(String, String)>,
+    /// Seed, instead of the program's.
+    pub seed: Option<u64>,
 }
 
 impl Settings {
@@ -25,7 +27,7 @@ impl Settings {
             _ => Err(Diagnostic::placeless(codes::OVERRIDE, format!("'--set {arg}' gives no value"))
                 .help("write `--set width=128`")),
         };
-        Ok(Self { values: args.iter().map(pair).collect::<Result<_, _>>()? })
+        Ok(Self { values: args.iter().map(pair).collect::<Result<_, _>>()?, seed: None })
     }
 
     /// The values, each of the type that its const has.

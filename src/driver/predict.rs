@@ -1,10 +1,11 @@
 //! A saved run to predictions, streaming, in input order.
 
 use std::collections::BTreeSet;
+use std::io::Cursor;
 
 use serde_json::{Map, Value, json};
 
-use super::training::broken;
+use super::training::{broken, on_large_stack};
 use crate::backend::exec::Program;
 use crate::data::spec::Format;
 use crate::data::{Batch, Inputs, Reader, Stream, UNSEEN, Wanted};
@@ -55,6 +56,21 @@ pub fn predict(
         }
     }
     Ok(count)
+}
+
+/// What every task of a run predicts for texts: an object for each.
+pub fn texts(program: &Program, texts: &[&str]) -> Result<Vec<Value>, Diagnostic> {
+    let lines: Vec<String> = texts.iter().map(|t| t.replace(['\n', '\r'], " ") + "\n").collect();
+    let request = Request { tasks: &[], inputs: Inputs::Lines, shown: "the texts", batch: 64 };
+    let mut found = Vec::new();
+    on_large_stack(|| {
+        let stream: Stream = Box::new(Cursor::new(lines.concat()));
+        predict(program, stream, &request, &mut |answers| {
+            found.push(answers.clone());
+            Ok(())
+        })
+    })?;
+    Ok(found)
 }
 
 /// The tasks asked for, those of one data set first.

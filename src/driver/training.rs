@@ -37,6 +37,13 @@ pub struct RunOptions {
     pub checkpoint_seconds: Option<f64>,
 }
 
+impl RunOptions {
+    /// A whole run, as the program says, into this folder.
+    pub fn new(out: RunDir) -> Self {
+        Self { out, resume: false, epochs: None, stop: Arc::default(), checkpoint_seconds: None }
+    }
+}
+
 /// What a run ends with.
 #[derive(Clone, Debug)]
 pub struct Outcome {

@@ -171,6 +171,7 @@ pub fn check(program: Program, sources: &SourceMap, overrides: HashMap<String, C
     }
     let mut diagnostics = std::mem::take(&mut c.diagnostics);
     once_for_all_members(&mut diagnostics);
+    excuse_unread(&mut diagnostics);
     lints::allow(&mut diagnostics, &files, sources);
     crate::diagnostics::sort(&mut diagnostics);
     if diagnostics.iter().any(Diagnostic::is_error) {
@@ -187,6 +188,14 @@ fn once_for_all_members(diagnostics: &mut Vec<Diagnostic>) {
         let shows_types = ["E04", "E05", "E06"].iter().any(|phase| d.code.0.starts_with(phase));
         !shows_types || d.span.is_none() || seen.insert((d.code, d.span))
     });
+}
+
+/// Drops unknown names when a file could not be read, which may declare them; a name that looks
+/// misspelt stays.
+fn excuse_unread(diagnostics: &mut Vec<Diagnostic>) {
+    if diagnostics.iter().any(|d| d.code == codes::BAD_USE) {
+        diagnostics.retain(|d| d.code != codes::UNKNOWN_NAME || d.fix.is_some());
+    }
 }
 
 /// Declares the names of all files; lists of loops may name consts of any file.

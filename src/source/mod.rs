@@ -131,6 +131,13 @@ pub trait Loader {
     fn load(&self, path: &Path) -> io::Result<String>;
 }
 
+/// A function that gives texts is a loader.
+impl<F: Fn(&Path) -> io::Result<String>> Loader for F {
+    fn load(&self, path: &Path) -> io::Result<String> {
+        self(path)
+    }
+}
+
 /// Reads from the disk; a file that is not UTF-8 is an error that says so.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Disk;

@@ -1,0 +1,58 @@
+//! A program or plan on the disk to something that can be trained.
+
+use std::path::Path;
+
+use super::compile::{Compiled, base_of, compile, not_run_yet, read_plan, reload};
+use super::{Checked, Failure, Settings, check};
+use crate::diagnostics::{Diagnostic, codes};
+use crate::source::{Loader, SourceMap};
+
+/// A program or plan with its data, ready to be trained.
+pub struct Loaded {
+    /// The plan and the data it was made for.
+    pub compiled: Compiled,
+    /// The texts of the program; a plan has none.
+    pub sources: SourceMap,
+    /// What is to be said about the program and its data.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Checks a program, reads its data and lowers it; or reads the data of a plan, a `.json` file.
+/// Data paths begin at `data`, or else at the program's folder.
+pub fn load(file: &Path, loader: &dyn Loader, settings: &Settings, data: Option<&Path>) -> Result<Loaded, Failure> {
+    if file.extension().is_some_and(|e| e == "json") {
+        return load_plan(file, settings, data);
+    }
+    let Checked { sources, model, mut diagnostics } = check(file, loader, settings);
+    let Some(mut model) = model else { return Err(Failure { diagnostics, sources }) };
+    if let Some(d) = not_run_yet(&model) {
+        diagnostics.push(d);
+        return Err(Failure { diagnostics, sources });
+    }
+    model.train.seed = settings.seed.unwrap_or(model.train.seed);
+    match compile(&model, &base_of(file, data)) {
+        Ok(mut compiled) => {
+            diagnostics.append(&mut compiled.warnings);
+            Ok(Loaded { compiled, sources, warnings: diagnostics })
+        }
+        Err(mut errors) => {
+            diagnostics.append(&mut errors);
+            Err(Failure { diagnostics, sources })
+        }
+    }
+}
+
+fn load_plan(file: &Path, settings: &Settings, data: Option<&Path>) -> Result<Loaded, Failure> {
+    if let Some((name, value)) = settings.values.first() {
+        let message = format!("'--set {name}={value}' changes a program, and '{}' is a plan", file.display());
+        let d = Diagnostic::placeless(codes::OVERRIDE, message).help("compile the program with it, and run that plan");
+        return Err(d.into());
+    }
+    let mut plan = read_plan(file)?;
+    plan.train.seed = settings.seed.unwrap_or(plan.train.seed);
+    let base = data.map_or_else(|| plan.base.clone(), |d| base_of(file, Some(d)));
+    let failed = |diagnostics| Failure { diagnostics, sources: SourceMap::new() };
+    let mut compiled = reload(plan, &base).map_err(failed)?;
+    let warnings = std::mem::take(&mut compiled.warnings);
+    Ok(Loaded { compiled, sources: SourceMap::new(), warnings })
+}

@@ -160,7 +160,9 @@ fn main() {
         let mut rounds = Rounds { steps: asked.steps, round: Round::default(), stop: options.stop.clone() };
         // Peak memory is counted from here.
         let _ = std::fs::write("/proc/self/clear_refs", "5");
-        tell(&json!({ "loaded": memory("VmRSS"), "parameters": program.params.iter().map(|p| p.len()).sum::<usize>() }));
+        tell(
+            &json!({ "loaded": memory("VmRSS"), "parameters": program.params.iter().map(|p| p.len()).sum::<usize>() }),
+        );
         if told_to_go_on() {
             let _ = looping::train(&compiled.plan, &mut program, &noted, &mut rounds, &options);
         }

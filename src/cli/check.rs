@@ -27,6 +27,8 @@ pub fn run(args: &Check, voice: Voice) -> Ended {
             Format::Json => printed.extend(render::json(&checked.sources, &checked.diagnostics).as_array().cloned()),
             Format::Sarif => printed.push(vec![render::sarif(&checked.sources, &checked.diagnostics)]),
         }
+        // The process ends soon: taking the tree and graph of a long program apart is lost time.
+        std::mem::forget(checked);
     }
     match args.format {
         Format::Json => out(&format!("{:#}\n", Value::Array(printed.concat()))),

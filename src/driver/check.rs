@@ -1,6 +1,6 @@
 //! Text to a checked program.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::path::Path;
 
 use crate::diagnostics::{Diagnostic, codes};
@@ -31,7 +31,7 @@ impl Settings {
     }
 
     /// The values, each of the type that its const has.
-    fn consts(&self, program: &sema::Program) -> Result<HashMap<String, Const>, Diagnostic> {
+    fn consts(&self, program: &sema::Program) -> Result<FxHashMap<String, Const>, Diagnostic> {
         self.values.iter().map(|(name, text)| Ok((name.clone(), typed(name, text, program)?))).collect()
     }
 }

@@ -1,6 +1,6 @@
 //! A program, checked: files are brought together, every item is evaluated, lints are run.
 
-use std::collections::{HashMap, HashSet};
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
@@ -43,8 +43,14 @@ pub struct Program {
 /// Reads and parses a file and all that it uses.
 pub fn read(entry: &Path, loader: &dyn Loader, sources: &mut SourceMap) -> Program {
     let name = entry.file_stem().map_or_else(|| "program".into(), |s| s.to_string_lossy().into_owned());
-    let mut reader =
-        Reader { loader, sources, open: Vec::new(), done: HashSet::new(), files: Vec::new(), diagnostics: Vec::new() };
+    let mut reader = Reader {
+        loader,
+        sources,
+        open: Vec::new(),
+        done: FxHashSet::default(),
+        files: Vec::new(),
+        diagnostics: Vec::new(),
+    };
     reader.file(&plain(entry), None);
     Program { name, files: reader.files, diagnostics: reader.diagnostics }
 }
@@ -59,7 +65,7 @@ struct Reader<'r> {
     loader: &'r dyn Loader,
     sources: &'r mut SourceMap,
     open: Vec<(PathBuf, Option<Span>)>,
-    done: HashSet<PathBuf>,
+    done: FxHashSet<PathBuf>,
     files: Vec<Parse>,
     diagnostics: Vec<Diagnostic>,
 }
@@ -135,7 +141,7 @@ fn plain(path: &Path) -> PathBuf {
 }
 
 /// Checks a program. `overrides` are the `--set` values of consts.
-pub fn check(program: Program, sources: &SourceMap, overrides: HashMap<String, Const>) -> Analysis {
+pub fn check(program: Program, sources: &SourceMap, overrides: FxHashMap<String, Const>) -> Analysis {
     let Program { name, files, diagnostics } = program;
     let mut c = Checker {
         sources,
@@ -144,14 +150,14 @@ pub fn check(program: Program, sources: &SourceMap, overrides: HashMap<String, C
         graph: Default::default(),
         spaces: Default::default(),
         datasets: Vec::new(),
-        data_at: HashMap::new(),
-        broken_fields: HashSet::new(),
+        data_at: FxHashMap::default(),
+        broken_fields: FxHashSet::default(),
         tasks: Vec::new(),
         losses: Vec::new(),
-        memo: HashMap::new(),
+        memo: FxHashMap::default(),
         stack: Vec::new(),
-        applied: HashMap::new(),
-        visited: HashSet::new(),
+        applied: FxHashMap::default(),
+        visited: FxHashSet::default(),
         params_made: false,
         overrides,
         diagnostics,
@@ -183,7 +189,7 @@ pub fn check(program: Program, sources: &SourceMap, overrides: HashMap<String, C
 /// Keeps one of the diagnostics that a family, or a layer applied in several places, gives at one
 /// place: they differ only in the member or data set that they show.
 fn once_for_all_members(diagnostics: &mut Vec<Diagnostic>) {
-    let mut seen = HashSet::new();
+    let mut seen = FxHashSet::default();
     diagnostics.retain(|d| {
         let shows_types = ["E04", "E05", "E06"].iter().any(|phase| d.code.0.starts_with(phase));
         !shows_types || d.span.is_none() || seen.insert((d.code, d.span))
@@ -215,14 +221,14 @@ fn collect<'a>(c: &mut Checker<'a>, files: &'a [Parse]) {
             }
         }
     }
-    let mut lists: HashMap<Span, Result<Const, Diagnostic>> = HashMap::new();
+    let mut lists: FxHashMap<Span, Result<Const, Diagnostic>> = FxHashMap::default();
     for file in files {
         loops(c, &file.ast.items, &mut lists);
     }
     let consts =
         |e: &'a crate::syntax::ast::Expr| lists.get(&e.span).cloned().unwrap_or_else(|| Ok(Const::List(Vec::new())));
     let mut found = Vec::new();
-    let tolerated = HashSet::new();
+    let tolerated = FxHashSet::default();
     let mut collector = Collector { symbols: Symbols::default(), consts: &consts, diagnostics: &mut found, tolerated };
     for file in files {
         collector.items(&file.ast.items, &Rc::default());
@@ -235,7 +241,7 @@ fn collect<'a>(c: &mut Checker<'a>, files: &'a [Parse]) {
 fn loops<'a>(
     c: &mut Checker<'a>,
     items: &'a [crate::syntax::ast::Item],
-    lists: &mut HashMap<Span, Result<Const, Diagnostic>>,
+    lists: &mut FxHashMap<Span, Result<Const, Diagnostic>>,
 ) {
     for item in items {
         if let ItemKind::For(f) = &item.kind {

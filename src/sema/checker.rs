@@ -1,6 +1,6 @@
 //! The checker's state, and what operations ask of it while they type and lower a call.
 
-use std::collections::{HashMap, HashSet};
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::rc::Rc;
 
 use super::call::{Bound, Call, Checked, Reported, Scope, TaskId, Val};
@@ -21,7 +21,7 @@ pub struct Checker<'a> {
     /// Declared names.
     pub symbols: Symbols<'a>,
     /// Names in slices that did not parse.
-    pub tolerated: HashSet<String>,
+    pub tolerated: FxHashSet<String>,
     /// Values and parameters.
     pub graph: Graph,
     /// Label spaces.
@@ -29,25 +29,25 @@ pub struct Checker<'a> {
     /// Data sets that were checked, by position.
     pub datasets: Vec<DataSpec>,
     /// Positions of data sets by name and member; `None` for one with mistakes.
-    pub data_at: HashMap<(&'a str, usize), DataId>,
+    pub data_at: FxHashMap<(&'a str, usize), DataId>,
     /// Fields with mistakes, which nothing more is said about.
-    pub broken_fields: HashSet<(DataId, String)>,
+    pub broken_fields: FxHashSet<(DataId, String)>,
     /// Tasks in the order met.
     pub tasks: Vec<TaskData<'a>>,
     /// Loss items.
     pub losses: Vec<LossData<'a>>,
     /// Results and open evaluations of items.
-    pub(super) memo: HashMap<Key<'a>, State<'a>>,
+    pub(super) memo: FxHashMap<Key<'a>, State<'a>>,
     /// Items being evaluated, each with the reference that led to it.
     pub(super) stack: Vec<(Key<'a>, Span)>,
     /// Layers applied to nodes before.
-    pub(super) applied: HashMap<(&'a str, usize, Vec<NodeId>), Val<'a>>,
+    pub(super) applied: FxHashMap<(&'a str, usize, Vec<NodeId>), Val<'a>>,
     /// Layers and recipes whose bodies were evaluated.
-    pub(super) visited: HashSet<&'a str>,
+    pub(super) visited: FxHashSet<&'a str>,
     /// Whether everything that makes parameters was evaluated.
     pub(super) params_made: bool,
     /// `--set` values.
-    pub overrides: HashMap<String, Const>,
+    pub overrides: FxHashMap<String, Const>,
     /// Mistakes.
     pub diagnostics: Vec<Diagnostic>,
 }

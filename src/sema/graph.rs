@@ -1,7 +1,7 @@
 //! The typed graph that a program means, and the builder that makes each value once.
 
-use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use rustc_hash::{FxHashMap, FxHasher};
+use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 use super::types::{DataId, SpaceId, Ty, VocabId, Width};
@@ -52,7 +52,7 @@ pub struct Node {
 impl Node {
     /// Equal for nodes that compute the same.
     fn digest(&self) -> u64 {
-        let mut h = DefaultHasher::new();
+        let mut h = FxHasher::default();
         (self.op, &self.inputs, &self.params, &self.draw, self.vocab, &self.ty).hash(&mut h);
         for (name, value) in &self.attrs {
             name.hash(&mut h);
@@ -72,7 +72,7 @@ impl Node {
     }
 }
 
-fn digest(value: &Attr, h: &mut DefaultHasher) {
+fn digest(value: &Attr, h: &mut FxHasher) {
     match value {
         Attr::Bool(v) => v.hash(h),
         Attr::Int(v) => v.hash(h),
@@ -121,11 +121,11 @@ pub struct Graph {
     pub params: Vec<Param>,
     /// Vocabularies.
     pub vocabs: Vec<Vocab>,
-    known: HashMap<u64, Vec<NodeId>>,
-    sites: HashMap<Site, String>,
-    taken: HashMap<String, usize>,
-    param_at: HashMap<String, ParamId>,
-    vocab_at: HashMap<String, VocabId>,
+    known: FxHashMap<u64, Vec<NodeId>>,
+    sites: FxHashMap<Site, String>,
+    taken: FxHashMap<String, usize>,
+    param_at: FxHashMap<String, ParamId>,
+    vocab_at: FxHashMap<String, VocabId>,
 }
 
 impl Graph {
@@ -231,7 +231,7 @@ pub enum SpaceSource {
 pub struct Spaces {
     /// The spaces.
     pub all: Vec<Space>,
-    known: HashMap<SpaceSource, SpaceId>,
+    known: FxHashMap<SpaceSource, SpaceId>,
 }
 
 impl Spaces {

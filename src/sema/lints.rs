@@ -1,7 +1,8 @@
 //! What only a look at the whole program shows: names that nothing uses, gold that leaks,
 //! parameters that no loss reaches, tasks that share nothing, adversaries that help.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use rustc_hash::FxHashSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::call::TaskId;
 use super::checker::Checker;
@@ -15,7 +16,7 @@ use crate::syntax::{Parse, ast::ExprKind};
 
 /// Warns of layers and values that nothing names.
 pub(super) fn names(c: &mut Checker<'_>, files: &[Parse]) {
-    let mut used: HashSet<&str> = HashSet::new();
+    let mut used: FxHashSet<&str> = FxHashSet::default();
     for item in files.iter().flat_map(|f| &f.ast.items) {
         walk::item(item, &mut |e| {
             if let ExprKind::Name(n) = &e.kind {
@@ -63,9 +64,9 @@ fn at_prediction(graph: &Graph, id: NodeId) -> &[NodeId] {
 pub(super) fn gold_leaks(c: &mut Checker<'_>) {
     let built: Vec<(String, Span, NodeId, Option<NodeId>)> =
         c.tasks.iter().filter_map(|t| t.built.as_ref().map(|b| (t.name.clone(), t.span, b.hidden, b.gold))).collect();
-    let golds: HashSet<_> = built.iter().filter_map(|b| b.3).flat_map(|g| fields_under(&c.graph, g)).collect();
+    let golds: FxHashSet<_> = built.iter().filter_map(|b| b.3).flat_map(|g| fields_under(&c.graph, g)).collect();
     let mut found = Vec::new();
-    let mut seen = HashSet::new();
+    let mut seen = FxHashSet::default();
     for (name, at, hidden, _) in &built {
         let mut open = vec![(*hidden, *at)];
         while let Some((id, user)) = open.pop() {
@@ -154,7 +155,7 @@ impl Walk {
 /// Parameters that a gradient from `roots` reaches.
 fn reached(graph: &Graph, roots: impl IntoIterator<Item = NodeId>) -> BTreeSet<ParamId> {
     let mut params = BTreeSet::new();
-    let mut seen = HashSet::new();
+    let mut seen = FxHashSet::default();
     let mut open: Vec<NodeId> = roots.into_iter().collect();
     while let Some(id) = open.pop() {
         if !seen.insert(id) {
@@ -220,7 +221,7 @@ fn not_reversed(m: &Model) -> Vec<Diagnostic> {
     let tells_apart = |t: &&ModelTask| t.built.gold.is_some_and(|g| m.graph.node(g).op == "index");
     let reverses = |t: &&ModelTask| {
         let mut open = vec![t.built.hidden];
-        let mut seen = HashSet::new();
+        let mut seen = FxHashSet::default();
         while let Some(id) = open.pop() {
             let node = m.graph.node(id);
             if matches!(node.op, "reverse_gradient" | "detach") || t.weight < 0.0 {
@@ -242,7 +243,7 @@ fn not_reversed(m: &Model) -> Vec<Diagnostic> {
 
 /// Drops the warnings that a comment `// allow(W0402)` on the line before silences.
 pub(super) fn allow(diagnostics: &mut Vec<Diagnostic>, files: &[Parse], sources: &SourceMap) {
-    let mut allowed: HashSet<(u32, u32, String)> = HashSet::new();
+    let mut allowed: FxHashSet<(u32, u32, String)> = FxHashSet::default();
     for comment in files.iter().flat_map(|f| &f.trivia) {
         let Some(rest) = comment.text.split("allow(").nth(1) else { continue };
         let Some((code, _)) = rest.split_once(')') else { continue };

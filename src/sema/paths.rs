@@ -10,6 +10,7 @@ use crate::diagnostics::{Diagnostic, codes};
 use crate::ops::list_words;
 use crate::source::Span;
 use crate::syntax::ast::{Expr, ExprKind, Ident};
+use rustc_hash::FxHashSet;
 
 impl<'a> Checker<'a> {
     /// The parameters that a path or a list of paths names, each once.
@@ -27,7 +28,7 @@ impl<'a> Checker<'a> {
                 Err(Reported) => broken = true,
             }
         }
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = FxHashSet::default();
         found.retain(|p| seen.insert(*p));
         if broken { Err(Reported) } else { Ok(found) }
     }

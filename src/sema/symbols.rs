@@ -1,6 +1,7 @@
 //! What a program declares: names, families and their members, before anything is evaluated.
 
-use std::collections::{BTreeMap, HashSet};
+use rustc_hash::FxHashSet;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use indexmap::IndexMap;
@@ -85,7 +86,7 @@ impl Symbol<'_> {
         if self.family.members.len() == 1 {
             return vec![0];
         }
-        let mut seen = HashSet::new();
+        let mut seen = FxHashSet::default();
         (0..self.family.members.len()).filter(|m| seen.insert(self.words(*m))).collect()
     }
 }
@@ -115,7 +116,7 @@ pub struct Collector<'a, 'd> {
     /// Mistakes.
     pub diagnostics: &'d mut Vec<Diagnostic>,
     /// Names that a mistake in their `for` or index left undeclared: nothing more is said of them.
-    pub tolerated: HashSet<String>,
+    pub tolerated: FxHashSet<String>,
 }
 
 impl<'a> Collector<'a, '_> {

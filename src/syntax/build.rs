@@ -1,6 +1,6 @@
 //! The tree from pest's pairs: what all nodes need, blocks, and slices that did not parse.
 
-use std::collections::HashSet;
+use rustc_hash::FxHashSet;
 use std::ops::Range;
 
 use pest::Parser;
@@ -14,6 +14,17 @@ use super::lexer::{Kind, Lexed};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::source::{FileId, Span};
 
+/// A file as the parser sees it.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub file: FileId,
+    pub text: &'a str,
+    /// The text that pest sees, without comments.
+    pub blanked: &'a str,
+    pub lexed: &'a Lexed,
+    pub docs: &'a Docs,
+}
+
 /// Builds the tree of one file.
 pub(super) struct Builder<'a> {
     pub file: FileId,
@@ -22,12 +33,12 @@ pub(super) struct Builder<'a> {
     pub blanked: &'a str,
     pub lexed: &'a Lexed,
     pub docs: &'a Docs,
-    pub tolerated: HashSet<String>,
+    pub tolerated: FxHashSet<String>,
     pub diagnostics: Vec<Diagnostic>,
     /// How many `}` will stand alone because of what was reported already.
     debt: usize,
     /// Where the text that pairs count from begins in the file.
-    base: usize,
+    pub base: usize,
 }
 
 /// The pair of a slice parsed on its own, and where the slice begins.
@@ -38,7 +49,8 @@ pub(super) struct Whole<'a> {
 
 impl<'a> Builder<'a> {
     /// A builder that has seen nothing.
-    pub fn new(file: FileId, text: &'a str, blanked: &'a str, lexed: &'a Lexed, docs: &'a Docs) -> Self {
+    pub fn new(source: Source<'a>) -> Self {
+        let Source { file, text, blanked, lexed, docs } = source;
         let (tolerated, diagnostics) = Default::default();
         Self { file, text, blanked, lexed, docs, tolerated, diagnostics, debt: 0, base: 0 }
     }

@@ -1,16 +1,15 @@
 //! Comments as trivia, and doc comments with the token they stand before.
 
-use std::collections::HashMap;
-
 use super::lexer::Lexed;
 use super::parse::Comment;
 use crate::source::{FileId, Span};
+use rustc_hash::FxHashMap;
 
 /// Doc comments by the offset of the token after them, and the file's own.
 #[derive(Debug, Default)]
 pub(super) struct Docs {
     pub file: Option<String>,
-    before: HashMap<usize, String>,
+    before: FxHashMap<usize, String>,
 }
 
 impl Docs {

@@ -17,6 +17,7 @@ mod near;
 mod nesting;
 mod numbers;
 mod parse;
+mod pieces;
 
 pub use parse::{Comment, Parse, parse};
 

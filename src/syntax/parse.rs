@@ -1,16 +1,15 @@
 //! From a text to a [`Parse`].
 
-use std::collections::HashSet;
-
 use pest::Parser;
 use pest::error::InputLocation;
+use rustc_hash::FxHashSet;
 
 use super::ast;
-use super::build::Builder;
+use super::build::{Builder, Source};
 use super::docs;
 use super::grammar::{MtlParser, Rule};
 use super::lexer::{Kind, Lexed, lex};
-use super::nesting;
+use super::{nesting, pieces};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::source::{FileId, Span};
 
@@ -34,7 +33,7 @@ pub struct Parse {
     pub trivia: Vec<Comment>,
     /// Names in slices that did not parse. They count as declared and as used, so that one
     /// mistake is reported once.
-    pub tolerated: HashSet<String>,
+    pub tolerated: FxHashSet<String>,
     /// Syntax errors, in order.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -49,9 +48,14 @@ pub fn parse(file: FileId, text: &str) -> Parse {
     }
     let docs = docs::attach(text, &lexed, &trivia);
     let blanked = lexed.blanked(text);
+    let source = Source { file, text, blanked: &blanked, lexed: &lexed, docs: &docs };
+    if let Some(items) = pieces::items(source) {
+        let ast = ast::File { docs: docs.file.clone(), items };
+        return Parse { ast, trivia, ..Parse::default() };
+    }
     match MtlParser::parse(Rule::file, &blanked) {
         Ok(pairs) => {
-            let mut builder = Builder::new(file, text, &blanked, &lexed, &docs);
+            let mut builder = Builder::new(source);
             let items = builder.file(pairs);
             let ast = ast::File { docs: docs.file.clone(), items };
             let mut diagnostics = builder.diagnostics;

@@ -1,6 +1,7 @@
 //! What one stage does: the settings it has over those it inherits.
 
-use std::collections::{BTreeSet, HashSet};
+use rustc_hash::FxHashSet;
+use std::collections::BTreeSet;
 
 use crate::diagnostics::{Diagnostic, codes};
 use crate::ops::training as sigs;
@@ -116,7 +117,7 @@ impl<'a> Checker<'a> {
         let item = self.symbols.by_name.values().find(|s| s.span == span).map(|s| &s.item.kind);
         let Some(ItemKind::Loss(item)) = item else { return BTreeSet::new() };
         let loops = self.losses[loss].scope.loops.clone();
-        let (mut tasks, mut seen) = (BTreeSet::new(), HashSet::new());
+        let (mut tasks, mut seen) = (BTreeSet::new(), FxHashSet::default());
         let mut open: Vec<&'a Expr> = vec![&item.value];
         while let Some(e) = open.pop() {
             walk::expr(e, &mut |e| {

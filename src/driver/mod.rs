@@ -1,7 +1,7 @@
 //! A command as the phases that it calls, in order. Nothing is printed here.
 //!
-//! This is also the way in for a program that uses mtlc as a library: [`check`] says what is
-//! wrong with a program, [`load`] reads its data too and compiles it, `training::train` trains it
+//! This is also the way in for a program that uses mtlc as a library: [`check()`] says what is
+//! wrong with a program, [`load()`] reads its data too and compiles it, `training::train` trains it
 //! into a run directory, `run::Folder` reads that back, and `predict::texts` asks it.
 //! `examples/library.rs` does all of it.
 

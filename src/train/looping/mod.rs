@@ -198,7 +198,7 @@ impl<M: Trainee, F: Feed<Batch = M::Batch>> Run<'_, M, F> {
         let message = format!("training was interrupted after {} steps", position.total_step);
         let dir = self.options.out_dir.display();
         Err(Diagnostic::placeless(codes::INTERRUPTED, message)
-            .help(format!("its checkpoint is in `{dir}`; run it again with `--resume {dir}`")))
+            .help(format!("its checkpoint is in `{dir}`; run it again with `--out {dir} --resume`")))
     }
 
     fn save_if_due(&mut self, stage: &Stage) -> Result<(), Diagnostic> {

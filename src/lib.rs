@@ -39,6 +39,9 @@
 //! ```
 #![warn(missing_docs)]
 
+// What pest generates names it.
+extern crate alloc;
+
 #[cfg(feature = "train")]
 pub mod backend;
 pub mod cli;

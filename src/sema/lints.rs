@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::call::TaskId;
 use super::checker::Checker;
-use super::graph::{Graph, NodeId, ParamId, field_of};
+use super::graph::{Graph, NodeId, field_of};
 use super::model::{Built, Model, ModelTask};
 use super::symbols::SymbolKind;
 use super::walk;
@@ -152,21 +152,15 @@ impl Walk {
     }
 }
 
-/// Parameters that a gradient from `roots` reaches.
-fn reached(graph: &Graph, roots: impl IntoIterator<Item = NodeId>) -> BTreeSet<ParamId> {
-    let mut params = BTreeSet::new();
-    let mut seen = FxHashSet::default();
-    let mut open: Vec<NodeId> = roots.into_iter().collect();
-    while let Some(id) = open.pop() {
-        if !seen.insert(id) {
-            continue;
-        }
+/// For each parameter, whether a gradient from `roots` reaches it.
+fn reached(graph: &Graph, roots: impl IntoIterator<Item = NodeId>) -> Vec<bool> {
+    let mut params = vec![false; graph.params.len()];
+    let mut walk = Walk::new(graph);
+    walk.from(roots, |id| {
         let node = graph.node(id);
-        params.extend(&node.params);
-        if !crate::ops::cuts_gradient(node.op) {
-            open.extend(&node.inputs);
-        }
-    }
+        node.params.iter().for_each(|p| params[p.0] = true);
+        if crate::ops::cuts_gradient(node.op) { &[] } else { &node.inputs }
+    });
     params
 }
 
@@ -180,7 +174,7 @@ fn unreached(m: &Model) -> Vec<Diagnostic> {
     let reached = reached(&m.graph, roots);
     let mut owners: BTreeMap<Span, &str> = BTreeMap::new();
     for (i, p) in m.graph.params.iter().enumerate() {
-        if !reached.contains(&ParamId(i)) {
+        if !reached[i] {
             owners.entry(p.span).or_insert_with(|| owner(&p.name));
         }
     }
@@ -191,29 +185,54 @@ fn unreached(m: &Model) -> Vec<Diagnostic> {
     owners.into_iter().map(warn).collect()
 }
 
+/// Which tasks compute with something.
+#[derive(Clone, Copy, PartialEq)]
+enum Users {
+    None,
+    One(usize),
+    Many,
+}
+
+impl Users {
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Users::None, users) | (users, Users::None) => users,
+            (one, other) if one == other => one,
+            _ => Users::Many,
+        }
+    }
+}
+
 /// Warns of a task that computes with no parameter that any other task computes with.
 fn nothing_shared(m: &Model) -> Vec<Diagnostic> {
     let trained: Vec<(&ModelTask, NodeId)> = m.tasks.iter().filter_map(|t| Some((t, t.built.loss?))).collect();
-    if trained.len() < 2 || m.losses.iter().any(|l| !reached(&m.graph, [l.node]).is_empty()) {
+    if trained.len() < 2 || m.losses.iter().any(|l| reached(&m.graph, [l.node]).contains(&true)) {
         return Vec::new();
     }
-    let mut walk = Walk::new(&m.graph);
-    let mut used: Vec<(&ModelTask, BTreeSet<ParamId>)> = Vec::new();
-    let mut users = vec![0_usize; m.graph.params.len()];
-    for (task, loss) in trained {
-        let mut mine = BTreeSet::new();
-        walk.from([loss], |id| {
-            mine.extend(&m.graph.node(id).params);
-            &m.graph.node(id).inputs
-        });
-        mine.iter().for_each(|p: &ParamId| users[p.0] += 1);
-        used.push((task, mine));
-    }
-    let warn = |(t, _): &(&ModelTask, BTreeSet<ParamId>)| {
+    let shares = shares(&m.graph, trained.iter().map(|(_, loss)| *loss));
+    let warn = |(t, _): &(&ModelTask, NodeId)| {
         Diagnostic::new(codes::NOTHING_SHARED, t.span, format!("'{}' shares no parameter with any other task", t.name))
             .help("let it read a layer that another task reads too, or train it in a program of its own")
     };
-    used.iter().filter(|(_, mine)| mine.iter().all(|p| users[p.0] == 1)).map(warn).collect()
+    trained.iter().filter(|(_, loss)| !shares[loss.0]).map(warn).collect()
+}
+
+/// For each node, whether it computes with a parameter that the losses of two tasks depend on.
+/// Inputs stand before what reads them, so one pass down and one up see everything.
+fn shares(graph: &Graph, losses: impl Iterator<Item = NodeId>) -> Vec<bool> {
+    let mut nodes = vec![Users::None; graph.nodes.len()];
+    let mut params = vec![Users::None; graph.params.len()];
+    losses.enumerate().for_each(|(task, loss)| nodes[loss.0] = nodes[loss.0].and(Users::One(task)));
+    for (at, node) in graph.nodes.iter().enumerate().rev() {
+        let users = nodes[at];
+        node.params.iter().for_each(|p| params[p.0] = params[p.0].and(users));
+        node.inputs.iter().for_each(|input| nodes[input.0] = nodes[input.0].and(users));
+    }
+    let mut shares = vec![false; graph.nodes.len()];
+    for (at, node) in graph.nodes.iter().enumerate() {
+        shares[at] = node.params.iter().any(|p| params[p.0] == Users::Many) || node.inputs.iter().any(|i| shares[i.0]);
+    }
+    shares
 }
 
 /// Warns of a task that tells data sets apart without a reversed gradient.

@@ -1,5 +1,6 @@
-//! Long texts, parsed in pieces side by side. A piece ends before an item at the top level. Only
-//! a text without a mistake is put together from pieces: recovery looks at the whole.
+//! Long texts, parsed in pieces: what pest notes of a piece stays in the cache, and threads take
+//! pieces side by side. A piece ends before an item at the top level. Only a text without a
+//! mistake is put together from pieces: recovery looks at the whole.
 
 use std::ops::Range;
 use std::thread;
@@ -12,32 +13,42 @@ use super::build::{Builder, Source};
 use super::grammar::{MtlParser, Rule};
 use super::lexer::{Kind, Lexed};
 
-/// Bytes below which a piece is not worth a thread.
-const SMALLEST: usize = 16 << 10;
+/// Bytes of a piece.
+const PIECE: usize = 16 << 10;
 /// Stack of a thread, as a main thread's.
 const STACK: usize = 8 << 20;
 
 /// The items of a long text without mistakes.
 pub(super) fn items(source: Source<'_>) -> Option<Vec<Item>> {
-    let most = source.text.len() / SMALLEST;
-    if most < 2 {
+    let count = source.text.len() / PIECE;
+    if count < 2 {
         return None;
     }
-    let threads = thread::available_parallelism().map_or(1, usize::from).min(most);
-    let pieces = pieces(source.text, source.lexed, threads)?;
-    let (first, others) = pieces.split_first()?;
+    let pieces = pieces(source.text, source.lexed, count)?;
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(pieces.len());
+    let shares: Vec<&[Range<usize>]> = pieces.chunks(pieces.len().div_ceil(threads)).collect();
+    let (first, others) = shares.split_first()?;
     thread::scope(|scope| {
-        let start = |range: &Range<usize>| {
-            let range = range.clone();
-            thread::Builder::new().stack_size(STACK).spawn_scoped(scope, move || piece(source, range)).ok()
+        let start = |share: &&'_ [Range<usize>]| {
+            let share = share.to_vec();
+            thread::Builder::new().stack_size(STACK).spawn_scoped(scope, move || share_of(source, &share)).ok()
         };
         let running: Vec<_> = others.iter().map(start).collect::<Option<_>>()?;
-        let mut items = piece(source, first.clone())?;
+        let mut items = share_of(source, first)?;
         for thread in running {
             items.extend(thread.join().ok()??);
         }
         Some(items)
     })
+}
+
+/// The items of some pieces.
+fn share_of(source: Source<'_>, pieces: &[Range<usize>]) -> Option<Vec<Item>> {
+    let mut items = Vec::new();
+    for range in pieces {
+        items.extend(piece(source, range.clone())?);
+    }
+    Some(items)
 }
 
 /// The items of one piece; `None` when anything is to be said about it.
@@ -84,8 +95,9 @@ mod tests {
 
     #[test]
     fn pieces_make_the_whole() {
-        let unit = "/// Words.\nlayer l(x) = concat(x, x.train |> f(1, [2])) // so\ndata d { train: \"a\"\n field t: text }\n";
-        let text = unit.repeat(2 * SMALLEST / unit.len() + 2);
+        let unit =
+            "/// Words.\nlayer l(x) = concat(x, x.train |> f(1, [2])) // so\ndata d { train: \"a\"\n field t: text }\n";
+        let text = unit.repeat(2 * PIECE / unit.len() + 2);
         let lexed = lex(&text);
         let file = crate::source::FileId(0);
         let docs = crate::syntax::docs::attach(&text, &lexed, &crate::syntax::docs::comments(file, &text, &lexed));

@@ -5,9 +5,9 @@
 pub mod lower;
 pub mod training;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
 use crate::data::spec::{DataSpec, SpaceSpec, VocabSpec};
@@ -137,7 +137,7 @@ impl From<&str> for Attr {
 }
 
 /// Attributes by name.
-pub type Attrs = BTreeMap<String, Attr>;
+pub type Attrs = LiteMap<String, Attr>;
 
 /// An operation applied to values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! Calls whose arguments are bound to a signature.
 
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 use std::rc::Rc;
 
 use super::consts::Const;
@@ -109,7 +109,7 @@ pub struct Bound<'a> {
     /// What they are bound to.
     pub signature: &'static Signature,
     /// Those that were given, with their places.
-    pub given: BTreeMap<&'static str, (ArgVal<'a>, Span)>,
+    pub given: LiteMap<&'static str, (ArgVal<'a>, Span)>,
 }
 
 /// An argument's value.
@@ -140,7 +140,7 @@ pub enum ArgVal<'a> {
 impl<'a> Bound<'a> {
     /// Nothing given.
     pub fn none(signature: &'static Signature) -> Self {
-        Self { signature, given: BTreeMap::new() }
+        Self { signature, given: LiteMap::new() }
     }
 
     /// The value and place of an argument that was given.
@@ -250,7 +250,7 @@ pub struct Scope<'a> {
     /// Parameters and local lets, the later hiding the earlier.
     pub locals: Vec<(&'a str, Val<'a>)>,
     /// Loop names and their words.
-    pub loops: BTreeMap<String, String>,
+    pub loops: LiteMap<String, String>,
     /// Path of the layer, let or task that owns what is written here.
     pub owner: Option<Rc<str>>,
     /// Calls of recipes that led here.

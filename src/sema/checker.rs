@@ -148,7 +148,7 @@ impl<'a> Checker<'a> {
     }
 
     fn number(&mut self, value: f64, span: Span) -> NodeId {
-        let attrs = Attrs::from([("value".to_string(), Attr::Float(value))]);
+        let attrs = Attrs::from_iter([("value".to_string(), Attr::Float(value))]);
         self.plain("number", vec![], attrs, Ty::Scalar, span)
     }
 

@@ -275,7 +275,7 @@ impl<'a> Checker<'a> {
             value => match self.operand(&value, inner.span, s) {
                 Ok(node) => {
                     let ty = self.graph.ty(node).clone();
-                    let attrs = Attrs::from([("by".to_string(), Attr::Float(-1.0))]);
+                    let attrs = Attrs::from_iter([("by".to_string(), Attr::Float(-1.0))]);
                     Val::Node(self.plain("scale", vec![node], attrs, ty, span))
                 }
                 Err(Reported) => Val::Error,

@@ -1,6 +1,6 @@
 //! Items to values: members of families, layers applied, recipes expanded; cycles are found here.
 
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 use std::rc::Rc;
 
 use super::call::{Checked, Func, Reported, Scope, Val};
@@ -215,7 +215,7 @@ impl<'a> Checker<'a> {
         let words: Vec<String> = indices.iter().map(|e| self.index_word(e, s)).collect();
         let named = |m: &usize| {
             let bound = &symbol.family.members[*m];
-            symbol.index.len() == words.len() && symbol.index.iter().zip(&words).all(|(v, w)| bound[*v] == *w)
+            symbol.index.len() == words.len() && symbol.index.iter().zip(&words).all(|(v, w)| bound.get(*v) == Some(w))
         };
         if let Some(member) = (0..symbol.family.members.len()).find(named) {
             return Ok(member);
@@ -311,7 +311,7 @@ impl<'a> Checker<'a> {
 
     /// The scope of an item's body: its loop names, and itself as the owner of what is inline.
     pub(super) fn item_scope(&self, symbol: &Symbol<'a>, member: usize, name: &str) -> Scope<'a> {
-        let loops: BTreeMap<String, String> = symbol.family.members.get(member).cloned().unwrap_or_default();
+        let loops: LiteMap<String, String> = symbol.family.members.get(member).cloned().unwrap_or_default();
         let mut owner = name.to_string();
         for word in symbol.words(member) {
             owner.push('.');

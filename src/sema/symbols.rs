@@ -1,7 +1,7 @@
 //! What a program declares: names, families and their members, before anything is evaluated.
 
+use litemap::LiteMap;
 use rustc_hash::FxHashSet;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use indexmap::IndexMap;
@@ -48,7 +48,7 @@ impl SymbolKind {
 #[derive(Clone, Debug, Default)]
 pub struct Family {
     /// One map from loop name to word for each member.
-    pub members: Vec<BTreeMap<String, String>>,
+    pub members: Vec<LiteMap<String, String>>,
 }
 
 /// A declared name.
@@ -78,7 +78,7 @@ impl Symbol<'_> {
 
     /// The words that index member `m`.
     pub fn words(&self, m: usize) -> Vec<String> {
-        self.index.iter().map(|v| self.family.members[m][*v].clone()).collect()
+        self.index.iter().map(|v| self.family.members[m].get(*v).cloned().unwrap_or_default()).collect()
     }
 
     /// The members with distinct words, as positions in the family.
@@ -250,7 +250,7 @@ impl<'a> Collector<'a, '_> {
         }
         let mut family = family.clone();
         if family.members.is_empty() || index.is_empty() {
-            family = Rc::new(Family { members: vec![BTreeMap::new()] });
+            family = Rc::new(Family { members: vec![LiteMap::new()] });
         }
         let index = index.iter().map(|v| v.text.as_str()).collect();
         let symbol = Symbol { name: &name.text, kind, span: name.span, item, part, index, family };
@@ -264,7 +264,7 @@ pub fn unroll(binder: &ast::Binder, list: &Const, at: Span, outer: &Family) -> R
         return Err(Diagnostic::new(codes::BAD_ARGUMENT, at, "a `for` runs over a list")
             .help("write a list such as `[books, dvd]`, or the name of a const that is one"));
     };
-    let plain = vec![BTreeMap::new()];
+    let plain = vec![LiteMap::new()];
     let outer = if outer.members.is_empty() { &plain } else { &outer.members };
     let mut family = Family::default();
     for bound in outer {

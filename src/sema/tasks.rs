@@ -279,7 +279,7 @@ impl<'a> Checker<'a> {
                 let node = Node {
                     op: "dropout",
                     inputs: vec![x],
-                    attrs: Attrs::from([("p".to_string(), Attr::Float(p))]),
+                    attrs: Attrs::from_iter([("p".to_string(), Attr::Float(p))]),
                     params: vec![],
                     ty: self.graph.ty(x).clone(),
                     span: at,
@@ -426,7 +426,7 @@ impl<'a> Checker<'a> {
             }
             other => {
                 let ty = Ty::Vector(built.on.examples(), 1.into());
-                let attrs = Attrs::from([("metric".to_string(), Attr::Str(other.to_string()))]);
+                let attrs = Attrs::from_iter([("metric".to_string(), Attr::Str(other.to_string()))]);
                 self.plain("figure", vec![built.label], attrs, ty, span)
             }
         };
@@ -443,7 +443,7 @@ impl<'a> Checker<'a> {
         let node = Node {
             op: "forced_label",
             inputs: vec![built.label, gold],
-            attrs: Attrs::from([("gold".to_string(), Attr::Float(p))]),
+            attrs: Attrs::from_iter([("gold".to_string(), Attr::Float(p))]),
             params: vec![],
             ty: self.graph.ty(built.label).clone(),
             span,
@@ -505,7 +505,7 @@ impl<'a> Checker<'a> {
                 return self.fail(s, d);
             }
         };
-        let attrs = Attrs::from([("part".to_string(), Attr::Str(name.text.clone()))]);
+        let attrs = Attrs::from_iter([("part".to_string(), Attr::Str(name.text.clone()))]);
         Val::Node(self.plain("top", vec![built.logits, built.hidden], attrs, ty, span))
     }
 }

@@ -1,6 +1,6 @@
 //! Types: which examples a value belongs to, its other axes by name, and its width.
 
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 use std::fmt;
 use std::rc::Rc;
 
@@ -94,24 +94,24 @@ pub struct Width {
     /// The part that is a number.
     pub fixed: usize,
     /// The symbols in it, and how often.
-    pub symbols: BTreeMap<Symbol, usize>,
+    pub symbols: LiteMap<Symbol, usize>,
 }
 
 impl From<usize> for Width {
     fn from(fixed: usize) -> Self {
-        Self { fixed, symbols: BTreeMap::new() }
+        Self { fixed, symbols: LiteMap::new() }
     }
 }
 
 impl From<SpaceId> for Width {
     fn from(space: SpaceId) -> Self {
-        Self { fixed: 0, symbols: BTreeMap::from([(Symbol::Space(space), 1)]) }
+        Self { fixed: 0, symbols: LiteMap::from_iter([(Symbol::Space(space), 1)]) }
     }
 }
 
 impl From<VocabId> for Width {
     fn from(vocab: VocabId) -> Self {
-        Self { fixed: 0, symbols: BTreeMap::from([(Symbol::Vocab(vocab), 1)]) }
+        Self { fixed: 0, symbols: LiteMap::from_iter([(Symbol::Vocab(vocab), 1)]) }
     }
 }
 

@@ -156,7 +156,11 @@ impl Builder<'_> {
 
     /// The arguments of a call.
     pub(super) fn args(&mut self, pair: Pair<'_, Rule>) -> Vec<Arg> {
-        pair.into_inner().filter(|p| p.as_rule() == Rule::arg).filter_map(|p| self.arg(p)).collect()
+        let args = pair.into_inner().filter(|p| p.as_rule() == Rule::arg).filter_map(|p| self.arg(p));
+        let mut args: Vec<Arg> = args.collect();
+        // Most calls have one or two, and a vector begins with room for four.
+        args.shrink_to_fit();
+        args
     }
 
     fn arg(&mut self, pair: Pair<'_, Rule>) -> Option<Arg> {

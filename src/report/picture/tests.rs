@@ -73,7 +73,7 @@ fn task(name: &str, kind: &str, head: &str, on: TaskOn) -> TaskPlan {
 pub(crate) fn plan() -> Plan {
     let field_at = |at: i64| {
         let mut node = node("field", "", &[], &[], 1, "atis[text]");
-        node.attrs = Attrs::from([("data".into(), Attr::Int(0)), ("field".into(), Attr::Int(at))]);
+        node.attrs = Attrs::from_iter([("data".into(), Attr::Int(0)), ("field".into(), Attr::Int(at))]);
         node
     };
     let nodes = vec![

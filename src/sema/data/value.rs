@@ -54,7 +54,7 @@ impl<'a> Checker<'a> {
     }
 
     fn field_node(&mut self, id: DataId, at: usize, ty: Ty, span: Span) -> NodeId {
-        let attrs = Attrs::from([("data".into(), Attr::Int(id.0 as i64)), ("field".into(), Attr::Int(at as i64))]);
+        let attrs = Attrs::from_iter([("data".into(), Attr::Int(id.0 as i64)), ("field".into(), Attr::Int(at as i64))]);
         self.plain("field", vec![], attrs, ty, span)
     }
 

@@ -127,3 +127,15 @@ fn the_bad_program_has_its_fourteen_mistakes() {
     }
     assert!(told.is_empty(), "{told:#?}");
 }
+
+#[test]
+fn the_programs_with_results_check() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let (sound, told) = said(&entry.unwrap().path());
+        assert!(sound && told.is_empty(), "{told:#?}");
+        seen += 1;
+    }
+    assert!(seen > 0, "no program in the folder");
+}

@@ -8,6 +8,7 @@ use crate::sema::consts::Const;
 use crate::sema::model::Model;
 use crate::sema::{self};
 use crate::source::{Loader, SourceMap};
+use crate::syntax::Parse;
 use crate::syntax::ast::{ExprKind, ItemKind};
 
 /// What a command changes in a program.
@@ -103,6 +104,8 @@ pub struct Checked {
     pub model: Option<Model>,
     /// Mistakes and warnings, sorted by place.
     pub diagnostics: Vec<Diagnostic>,
+    /// The files as they were parsed.
+    pub files: Vec<Parse>,
 }
 
 impl Checked {
@@ -122,9 +125,10 @@ pub fn check(entry: &Path, loader: &dyn Loader, settings: &Settings) -> Checked 
             let mut diagnostics = program.diagnostics;
             diagnostics.push(d);
             crate::diagnostics::sort(&mut diagnostics);
-            return Checked { sources, model: None, diagnostics };
+            return Checked { sources, model: None, diagnostics, files: program.files };
         }
     };
     let analysis = sema::check(program, &sources, overrides);
-    Checked { model: analysis.model, diagnostics: analysis.diagnostics, sources }
+    let sema::Analysis { model, diagnostics, files } = analysis;
+    Checked { sources, model, diagnostics, files }
 }

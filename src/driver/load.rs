@@ -23,7 +23,7 @@ pub fn load(file: &Path, loader: &dyn Loader, settings: &Settings, data: Option<
     if file.extension().is_some_and(|e| e == "json") {
         return load_plan(file, settings, data);
     }
-    let Checked { sources, model, mut diagnostics } = check(file, loader, settings);
+    let Checked { sources, model, mut diagnostics, .. } = check(file, loader, settings);
     let Some(mut model) = model else { return Err(Failure { diagnostics, sources }) };
     if let Some(d) = not_run_yet(&model) {
         diagnostics.push(d);

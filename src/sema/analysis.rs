@@ -27,6 +27,8 @@ pub struct Analysis {
     pub model: Option<Model>,
     /// Everything there is to say, sorted by place.
     pub diagnostics: Vec<Diagnostic>,
+    /// The files as they were parsed.
+    pub files: Vec<Parse>,
 }
 
 /// The files of a program: the one asked for and those it uses.
@@ -183,7 +185,8 @@ pub fn check(program: Program, sources: &SourceMap, overrides: FxHashMap<String,
     if diagnostics.iter().any(Diagnostic::is_error) {
         model = None;
     }
-    Analysis { model, diagnostics }
+    drop(c);
+    Analysis { model, diagnostics, files }
 }
 
 /// Keeps one of the diagnostics that a family, or a layer applied in several places, gives at one

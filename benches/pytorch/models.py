@@ -14,10 +14,10 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 def lstm_from(weights, prefix, width_in, width):
     lstm = nn.LSTM(width_in, width // 2, batch_first=True, bidirectional=True)
     with torch.no_grad():
-        for suffix, name in (("", ""), ("_reverse", "_back")):
-            getattr(lstm, f"weight_ih_l0{suffix}").copy_(weights[f"{prefix}.w_ih{name}"])
-            getattr(lstm, f"weight_hh_l0{suffix}").copy_(weights[f"{prefix}.w_hh{name}"])
-            getattr(lstm, f"bias_ih_l0{suffix}").copy_(weights[f"{prefix}.bias{name}"])
+        for suffix in ("", "_reverse"):
+            getattr(lstm, f"weight_ih_l0{suffix}").copy_(weights[f"{prefix}.w_ih{suffix}"])
+            getattr(lstm, f"weight_hh_l0{suffix}").copy_(weights[f"{prefix}.w_hh{suffix}"])
+            getattr(lstm, f"bias_ih_l0{suffix}").copy_(weights[f"{prefix}.bias{suffix}"])
             second = getattr(lstm, f"bias_hh_l0{suffix}")
             second.zero_()
             second.requires_grad_(False)
@@ -44,11 +44,11 @@ class Slu(nn.Module):
 
     def __init__(self, weights, drop, packed):
         super().__init__()
-        self.words = nn.Embedding.from_pretrained(weights["words.weight"].clone(), freeze=False)
+        self.words = nn.Embedding.from_pretrained(weights["words.embed.weight"].clone(), freeze=False)
         width = self.words.embedding_dim
-        self.reader = lstm_from(weights, "reader", width, weights["intent.weight"].shape[1])
-        self.intent = linear_from(weights, "intent.weight", "intent.bias")
-        self.slots = linear_from(weights, "slots.weight", "slots.bias")
+        self.reader = lstm_from(weights, "reader.bilstm", width, weights["intent.head.weight"].shape[1])
+        self.intent = linear_from(weights, "intent.head.weight", "intent.head.bias")
+        self.slots = linear_from(weights, "slots.head.weight", "slots.head.bias")
         self.drop, self.packed = drop, packed
 
     def forward(self, batch):
@@ -64,7 +64,7 @@ class Slu(nn.Module):
 class Block(nn.Module):
     def __init__(self, weights, prefix, heads, drop):
         super().__init__()
-        part = lambda name: linear_from(weights, f"{prefix}.{name}.weight", f"{prefix}.{name}.bias")
+        part = lambda name: linear_from(weights, f"{prefix}.{name}_weight", f"{prefix}.{name}_bias")
         self.qkv, self.out, self.ff_in, self.ff_out = map(part, ("qkv", "out", "ff_in", "ff_out"))
         width = self.out.weight.shape[0]
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
@@ -86,14 +86,12 @@ class Encoder(nn.Module):
 
     def __init__(self, weights, drop, packed):
         super().__init__()
-        prefix = next(n for n in weights if n.endswith("l0.qkv.weight")).removesuffix(".l0.qkv.weight")
-        embed = next(n for n in weights if n.endswith("embed.weight"))
-        self.words = nn.Embedding.from_pretrained(weights[embed].clone(), freeze=False)
-        self.blocks = nn.ModuleList(Block(weights, f"{prefix}.l{i}", 12, drop) for i in range(6))
+        self.words = nn.Embedding.from_pretrained(weights["h.embed.weight"].clone(), freeze=False)
+        self.blocks = nn.ModuleList(Block(weights, f"h.transformer.l{i}", 12, drop) for i in range(6))
         width = self.words.embedding_dim
         self.norm = nn.LayerNorm(width)
-        self.intent = linear_from(weights, "intent.weight", "intent.bias")
-        self.slots = linear_from(weights, "slots.weight", "slots.bias")
+        self.intent = linear_from(weights, "intent.head.weight", "intent.head.bias")
+        self.slots = linear_from(weights, "slots.head.weight", "slots.head.bias")
         at = torch.arange(512).unsqueeze(1) * torch.exp(torch.arange(0, width, 2) * (-math.log(10_000.0) / width))
         table = torch.stack((at.sin(), at.cos()), 2).reshape(512, width)
         self.register_buffer("positions", table)
@@ -116,13 +114,12 @@ class Crf(nn.Module):
 
     def __init__(self, weights, drop, packed):
         super().__init__()
-        embed = next(n for n in weights if n.startswith("words"))
-        self.words = nn.Embedding.from_pretrained(weights[embed].clone(), freeze=False)
-        lstm = next(n for n in weights if n.endswith(".w_ih")).removesuffix(".w_ih")
-        self.reader = lstm_from(weights, lstm, self.words.embedding_dim, weights["slots.weight"].shape[1])
-        self.slots = linear_from(weights, "slots.weight", "slots.bias")
+        self.words = nn.Embedding.from_pretrained(weights["words.embed.weight"].clone(), freeze=False)
+        width = weights["slots.head.weight"].shape[1]
+        self.reader = lstm_from(weights, "slots.bilstm", self.words.embedding_dim, width)
+        self.slots = linear_from(weights, "slots.head.weight", "slots.head.bias")
         copy = lambda name: nn.Parameter(weights[name].clone())
-        self.transitions, self.start, self.end = copy("slots.transitions"), copy("slots.start"), copy("slots.end")
+        self.transitions, self.start, self.end = copy("slots.head.transitions"), copy("slots.head.start"), copy("slots.head.end")
         self.drop, self.packed = drop, packed
 
     def forward(self, batch):

@@ -74,6 +74,11 @@ const SMOOTH: &[(&str, &str)] = &[
         "task t: classify(d.c) = h |> mean_pool\ntask u: tag(d.g) = concat(h, t.probs, t.logits, t.hidden, t.embedding(3))",
     ),
     (
+        "applied",
+        "task t: tag(d.g) = h |> linear(4)\ntask u: tag(d.g) = h |> lstm(5)\n\
+         task v: classify(d.c) = concat(t(k |> linear(4)).probs, k) |> mean_pool",
+    ),
+    (
         "labels",
         "task t: classify(d.c) = h |> mean_pool\ntask u: tag(d.g) = concat(h, t.label(gold: 50%), t.label |> embed(3))",
     ),

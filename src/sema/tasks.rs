@@ -59,6 +59,9 @@ impl<'a> Checker<'a> {
         }
         let mut head = request.head;
         self.shared_head(&settings, &mut head, &scope);
+        if let (Some(e), true) = (settings.any("loss"), kind.runs()) {
+            self.only_loss(e, kind, &scope);
+        }
         let weight = match settings.any("weight") {
             Some(e) => self.weight(e, &scope)?,
             None => 1.0,
@@ -182,8 +185,17 @@ impl<'a> Checker<'a> {
     /// `head: other` takes over another task's head.
     fn shared_head(&mut self, settings: &Bound<'a>, head: &mut Head<'a>, s: &Scope<'a>) {
         let Some(e) = settings.any("head").or(head.settings.any("head")) else { return };
-        let ExprKind::Name(name) = &e.kind else { return };
-        if name.text == head.form || head.form.is_empty() {
+        if head.form.is_empty() {
+            return;
+        }
+        let ExprKind::Name(name) = &e.kind else {
+            let message = format!("the head of a `{}` task is a word, and this is none", head.settings.signature.name);
+            let d =
+                Diagnostic::new(codes::TASK_HEAD, e.span, message).help("layers go before the head: `x |> mlp([100])`");
+            self.error_in(s, d);
+            return;
+        };
+        if name.text == head.form {
             return;
         }
         let Some(symbol) = self.symbols.by_name.get(name.text.as_str()).cloned() else {
@@ -202,6 +214,10 @@ impl<'a> Checker<'a> {
             return;
         };
         if symbol.kind != SymbolKind::Task {
+            let message =
+                format!("'{}' is {}, and this build shares the heads of tasks alone", name.text, symbol.kind.noun());
+            let d = Diagnostic::new(codes::NOT_RUN_YET, name.span, message).also(symbol.span, "declared here");
+            self.error_in(s, d.help("name the task whose head it shares"));
             return;
         }
         let Ok(other) = self.task_head(&symbol, 0, name.span) else { return };
@@ -234,6 +250,12 @@ impl<'a> Checker<'a> {
             let message = format!("a weight is a number, and this is {}", value.noun());
             self.error_in(s, Diagnostic::new(codes::BAD_SETTING, e.span, message))
         })
+    }
+
+    fn only_loss(&mut self, e: &'a Expr, kind: &'static dyn ops::TaskKind, s: &Scope<'a>) {
+        let message = format!("a `{}` task has one loss, and it has no other", kind.signature().name);
+        let d = Diagnostic::new(codes::TASK_HEAD, e.span, message);
+        self.error_in(s, d.help("leave `loss` out, or write a `loss` item that uses the task's `.loss`"));
     }
 
     fn task_metric(&mut self, e: &'a Expr, kind: &'static dyn ops::TaskKind) {
@@ -380,7 +402,8 @@ impl<'a> Checker<'a> {
         let task = self.tasks[id.0].clone();
         let gold = task.head.gold.filter(|(g, _)| {
             let (gold, value) = (self.graph.ty(*g).on(), self.graph.ty(x).on());
-            gold.zip(value).is_some_and(|(a, b)| a.example == b.example)
+            gold.zip(value)
+                .is_some_and(|(a, b)| a.example == b.example && a.axes.iter().all(|axis| b.axes.contains(axis)))
         });
         self.build_head(&task, x, span, gold)
     }

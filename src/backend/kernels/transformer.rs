@@ -182,14 +182,15 @@ fn maybe_drop(x: &Tensor, drop: Option<(f32, Draw)>) -> Result<Tensor> {
 /// Sinusoidal positions of the places of each segment: `[N, d]`, sines in even columns and
 /// cosines in odd ones.
 pub fn positions(offsets: &Offsets, d: usize, device: &Device) -> Result<Tensor> {
-    let mut out = Vec::with_capacity(offsets.last().map_or(0, |o| *o as usize) * d);
+    let lengths = || offsets.windows(2).map(|segment| (segment[1] - segment[0]) as usize);
     let rates: Vec<f64> = (0..d).map(|c| 10_000f64.powf(-((c / 2 * 2) as f64) / d as f64)).collect();
-    for segment in offsets.windows(2) {
-        for place in 0..segment[1] - segment[0] {
-            let angles = rates.iter().map(|rate| f64::from(place) * rate);
-            out.extend(angles.enumerate().map(|(c, a)| if c % 2 == 0 { a.sin() } else { a.cos() } as f32));
-        }
+    let mut table = Vec::with_capacity(lengths().max().unwrap_or(0) * d);
+    for place in 0..lengths().max().unwrap_or(0) {
+        let angles = rates.iter().map(|rate| place as f64 * rate);
+        table.extend(angles.enumerate().map(|(c, a)| if c % 2 == 0 { a.sin() } else { a.cos() } as f32));
     }
     let rows = offsets.last().map_or(0, |o| *o as usize);
+    let mut out = Vec::with_capacity(rows * d);
+    lengths().for_each(|length| out.extend_from_slice(&table[..length * d]));
     Tensor::from_vec(out, (rows, d), device)
 }

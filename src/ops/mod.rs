@@ -20,7 +20,7 @@ pub mod tasks;
 pub mod training;
 pub mod words;
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::fmt;
 use std::sync::OnceLock;
 
@@ -206,14 +206,18 @@ pub static TASKS: &[&dyn TaskKind] = &[
 ];
 
 /// All operations, by name.
-fn table() -> &'static HashMap<&'static str, &'static dyn Operation> {
-    static TABLE: OnceLock<HashMap<&'static str, &'static dyn Operation>> = OnceLock::new();
+fn table() -> &'static FxHashMap<&'static str, &'static dyn Operation> {
+    static TABLE: OnceLock<FxHashMap<&'static str, &'static dyn Operation>> = OnceLock::new();
     TABLE.get_or_init(|| RUNNING.iter().chain(later::ALL).map(|op| (op.signature().name, *op)).collect())
 }
 
 /// Attributes of a node.
 pub fn attrs<const N: usize>(pairs: [(&str, Attr); N]) -> Attrs {
-    pairs.into_iter().map(|(name, value)| (name.to_string(), value)).collect()
+    let mut attrs = Attrs::with_capacity(N);
+    for (name, value) in pairs {
+        attrs.insert(name.to_string(), value);
+    }
+    attrs
 }
 
 /// Whether no gradient passes through a node of this operation.

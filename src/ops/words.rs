@@ -46,7 +46,7 @@ impl Operation for Embed {
             return Ok(Val::Node(c.emit(call, vec![x], attrs([]), vec![table], Ty::Vector(on, d))));
         }
         let (x, on) = c.tokens(call, 0)?;
-        let path = c.graph.path(&call.site, "embed");
+        let path = c.graph.path(&call.site, "embed").to_string();
         let vectors = call
             .args
             .str("vectors")
@@ -124,7 +124,7 @@ impl Operation for Chars {
         let d = call.args.int("d").unwrap_or(1);
         let e = call.args.int("embed").unwrap_or(30);
         let form = call.args.word("form").unwrap_or("cnn");
-        let path = c.graph.path(&call.site, "chars");
+        let path = c.graph.path(&call.site, "chars").to_string();
         let vocab = c.graph.vocab(Vocab {
             name: path,
             fields: vec![],

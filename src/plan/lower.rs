@@ -225,7 +225,7 @@ impl Lowering<'_> {
         let param = &self.model.graph.params[id.0];
         let shape = param.shape.iter().map(|w| w.resolve(&|s| self.sizes.symbol(s))).collect();
         let at = self.params.len();
-        self.params.push(ParamPlan { name: param.name.clone(), shape, init: param.init.clone(), span: param.span });
+        self.params.push(ParamPlan { name: param.name.to_string(), shape, init: param.init.clone(), span: param.span });
         self.param_at.insert(id, at);
         at
     }

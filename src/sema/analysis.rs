@@ -9,7 +9,7 @@ use super::checker::Checker;
 use super::consts::Const;
 use super::lints;
 use super::model::{LossData, Model, ModelLoss, ModelTask};
-use super::symbols::{Collector, Symbol, SymbolKind, Symbols};
+use super::symbols::{Collector, Family, Symbol, SymbolKind, Symbols};
 use super::types::{Ty, Width};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::ops;
@@ -152,6 +152,7 @@ pub fn check(program: Program, sources: &SourceMap, overrides: FxHashMap<String,
         graph: Default::default(),
         spaces: Default::default(),
         datasets: Vec::new(),
+        declared: Vec::new(),
         data_at: FxHashMap::default(),
         broken_fields: FxHashSet::default(),
         tasks: Vec::new(),
@@ -219,7 +220,7 @@ fn collect<'a>(c: &mut Checker<'a>, files: &'a [Parse]) {
                     item,
                     part: 0,
                     index: Vec::new(),
-                    family: Rc::new(super::symbols::Family { members: vec![Default::default()] }),
+                    family: Family::alone(),
                 });
             }
         }
@@ -232,7 +233,8 @@ fn collect<'a>(c: &mut Checker<'a>, files: &'a [Parse]) {
         |e: &'a crate::syntax::ast::Expr| lists.get(&e.span).cloned().unwrap_or_else(|| Ok(Const::List(Vec::new())));
     let mut found = Vec::new();
     let tolerated = FxHashSet::default();
-    let mut collector = Collector { symbols: Symbols::default(), consts: &consts, diagnostics: &mut found, tolerated };
+    let (symbols, alone) = (Symbols::default(), Family::alone());
+    let mut collector = Collector { symbols, consts: &consts, alone, diagnostics: &mut found, tolerated };
     for file in files {
         collector.items(&file.ast.items, &Rc::default());
     }
@@ -372,8 +374,8 @@ fn loss<'a>(c: &mut Checker<'a>, symbol: &Symbol<'a>, member: usize) {
 
 /// The model of a program without mistakes.
 fn finish(c: &mut Checker<'_>, name: String, metrics: Vec<MetricPlan>, train: crate::plan::TrainPlan) -> Model {
-    let mut tasks = Vec::new();
     let reads = lints::reads(c);
+    let mut tasks = Vec::with_capacity(reads.len());
     for (i, reads) in reads.into_iter().enumerate() {
         if let Some(task) = model_task(c, i, reads) {
             tasks.push(task);
@@ -401,9 +403,12 @@ fn finish(c: &mut Checker<'_>, name: String, metrics: Vec<MetricPlan>, train: cr
 }
 
 fn model_task(c: &mut Checker<'_>, i: usize, reads: Vec<TaskId>) -> Option<ModelTask> {
-    let t = c.tasks[i].clone();
-    let built = t.built.clone()?;
-    let updates = t.settings.any("updates").and_then(|e| c.paths(e, &t.scope).ok());
+    let built = c.tasks[i].built.clone()?;
+    let updates = c.tasks[i].settings.any("updates").and_then(|e| {
+        let scope = c.tasks[i].scope.clone();
+        c.paths(e, &scope).ok()
+    });
+    let t = &c.tasks[i];
     let mut metrics: Vec<String> = t.kind.metrics().iter().map(|m| m.to_string()).collect();
     let chosen = match t.settings.any("metric").map(|e| &e.kind) {
         Some(crate::syntax::ast::ExprKind::Name(n)) => n.text.clone(),
@@ -419,8 +424,8 @@ fn model_task(c: &mut Checker<'_>, i: usize, reads: Vec<TaskId>) -> Option<Model
         lr: t.settings.float("lr"),
         space: t.head.space,
         kind: t.kind.signature().name,
-        name: t.name,
-        family: t.family,
+        name: t.name.clone(),
+        family: t.family.clone(),
         built,
         weight: t.weight,
         updates,

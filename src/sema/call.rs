@@ -254,7 +254,7 @@ pub struct Scope<'a> {
     /// Path of the layer, let or task that owns what is written here.
     pub owner: Option<Rc<str>>,
     /// Calls of recipes that led here.
-    pub chain: Rc<[(u32, u32)]>,
+    pub chain: Vec<(u32, u32)>,
     /// Inside a layer or recipe, where fields and lets may not be read.
     pub closed: Option<&'a str>,
     /// Places to point at when something inside fails: where the layer was applied.

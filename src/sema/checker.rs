@@ -8,7 +8,7 @@ use super::consts::Const;
 use super::graph::{Graph, Node, NodeId, ParamId, Site, SpaceSource, Spaces};
 use super::model::{LossData, TaskData};
 use super::symbols::Symbols;
-use super::types::{DataId, On, Shown, SpaceId, Symbol as WidthSymbol, Ty, Width, show_width};
+use super::types::{DataId, Example, On, Shown, SpaceId, Symbol as WidthSymbol, Ty, Width, show_width};
 use crate::data::spec::DataSpec;
 use crate::diagnostics::{Diagnostic, codes};
 use crate::plan::{Attr, Attrs, Init};
@@ -28,6 +28,8 @@ pub struct Checker<'a> {
     pub spaces: Spaces,
     /// Data sets that were checked, by position.
     pub datasets: Vec<DataSpec>,
+    /// Name, member and example axis of each data set, by position.
+    pub declared: Vec<(&'a str, usize, Example)>,
     /// Positions of data sets by name and member; `None` for one with mistakes.
     pub data_at: FxHashMap<(&'a str, usize), DataId>,
     /// Fields with mistakes, which nothing more is said about.
@@ -224,10 +226,10 @@ impl<'a> Checker<'a> {
         let mut met = On::free();
         let mut met_at = at;
         for (on, span) in parts {
-            if on.example == super::types::Example::Free {
+            if on.example == Example::Free {
                 continue;
             }
-            if met.example == super::types::Example::Free {
+            if met.example == Example::Free {
                 (met, met_at) = (on.clone(), *span);
                 continue;
             }
@@ -297,9 +299,9 @@ impl<'a> Checker<'a> {
         span: Span,
         scope: &Scope<'a>,
     ) -> Checked<ParamId> {
-        match self.graph.param(path, shape.clone(), init, span) {
+        match self.graph.param(&path, shape, init, span) {
             Ok(id) => Ok(id),
-            Err(known) => {
+            Err((known, shape)) => {
                 let show = |c: &Self, s: &[Width]| s.iter().map(|w| c.show_width(w)).collect::<Vec<_>>().join(" x ");
                 let (old, new) = (show(self, &known.shape), show(self, &shape));
                 let message =
@@ -326,7 +328,7 @@ impl<'a> Checker<'a> {
         params: Vec<ParamId>,
         ty: Ty,
     ) -> NodeId {
-        let path: Rc<str> = self.graph.path(&call.site, call.name()).into();
+        let path = self.graph.path(&call.site, call.name());
         let path = if params.is_empty() { call.scope.owner.clone().unwrap_or(path) } else { path };
         self.graph.add(Node { op, inputs, attrs, params, ty, span: call.span, path, draw: None, vocab: None })
     }
@@ -352,9 +354,8 @@ impl<'a> Checker<'a> {
 
     /// The site of something written at `span`.
     pub fn site(&self, scope: &Scope<'a>, span: Span) -> Site {
-        let mut chain = scope.chain.to_vec();
-        chain.push((span.file.0, span.start));
-        Site { owner: scope.owner.clone().unwrap_or_default(), chain: chain.into() }
+        let chain = scope.chain.iter().copied().chain([(span.file.0, span.start)]).collect();
+        Site { owner: scope.owner.clone().unwrap_or_default(), chain }
     }
 
     /// Whether the source reads `text` at a span; names in messages are only as good as this.
@@ -380,15 +381,14 @@ impl<'a> Checker<'a> {
         inputs: Vec<NodeId>,
         part: u32,
     ) -> Call<'a> {
-        let mut chain = call.site.chain.to_vec();
-        chain.push((u32::MAX, part));
+        let chain = call.site.chain.iter().copied().chain([(u32::MAX, part)]).collect();
         Call {
             op,
             inputs: inputs.into_iter().map(|n| (Val::Node(n), call.span)).collect(),
             waiting: false,
             args: Bound::none(op.signature()),
             span: call.span,
-            site: Site { owner: call.site.owner.clone(), chain: chain.into() },
+            site: Site { owner: call.site.owner.clone(), chain },
             scope: call.scope.clone(),
         }
     }

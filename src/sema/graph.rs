@@ -86,7 +86,7 @@ fn digest(value: &Attr, h: &mut FxHasher) {
 #[derive(Clone, Debug)]
 pub struct Param {
     /// Its path.
-    pub name: String,
+    pub name: Rc<str>,
     /// Its shape.
     pub shape: Vec<Width>,
     /// Its first values.
@@ -121,10 +121,10 @@ pub struct Graph {
     pub params: Vec<Param>,
     /// Vocabularies.
     pub vocabs: Vec<Vocab>,
-    known: FxHashMap<u64, Vec<NodeId>>,
-    sites: FxHashMap<Site, String>,
-    taken: FxHashMap<String, usize>,
-    param_at: FxHashMap<String, ParamId>,
+    known: FxHashMap<u64, NodeId>,
+    sites: FxHashMap<Site, Rc<str>>,
+    taken: FxHashMap<Rc<str>, usize>,
+    param_at: FxHashMap<Rc<str>, ParamId>,
     vocab_at: FxHashMap<String, VocabId>,
 }
 
@@ -141,36 +141,48 @@ impl Graph {
 
     /// Adds a node, or finds the one that computes the same.
     pub fn add(&mut self, node: Node) -> NodeId {
-        let alike = self.known.entry(node.digest()).or_default();
-        if let Some(&id) = alike.iter().find(|id| self.nodes[id.0].computes_as(&node)) {
-            return id;
+        let mut digest = node.digest();
+        // Other nodes of the same digest stand at those after it.
+        while let Some(&id) = self.known.get(&digest) {
+            if self.nodes[id.0].computes_as(&node) {
+                return id;
+            }
+            digest = digest.wrapping_add(1);
         }
         let id = NodeId(self.nodes.len());
-        alike.push(id);
+        self.known.insert(digest, id);
         self.nodes.push(node);
         id
     }
 
     /// The path of what is written at `site`: its owner and the operation's name, numbered when
     /// the owner has several.
-    pub fn path(&mut self, site: &Site, op: &str) -> String {
+    pub fn path(&mut self, site: &Site, op: &str) -> Rc<str> {
         if let Some(path) = self.sites.get(site) {
             return path.clone();
         }
-        let base = if site.owner.is_empty() { op.to_string() } else { format!("{}.{op}", site.owner) };
+        let base: Rc<str> = if site.owner.is_empty() { op.into() } else { format!("{}.{op}", site.owner).into() };
         let count = self.taken.entry(base.clone()).or_default();
         *count += 1;
-        let path = if *count == 1 { base } else { format!("{base}_{count}") };
+        let path = if *count == 1 { base } else { format!("{base}_{count}").into() };
         self.sites.insert(site.clone(), path.clone());
         path
     }
 
-    /// The parameter of this path, made on first use. `Err` gives the shape it was made with.
-    pub fn param(&mut self, name: String, shape: Vec<Width>, init: Init, span: Span) -> Result<ParamId, Param> {
-        if let Some(&id) = self.param_at.get(&name) {
+    /// The parameter of this path, made on first use. `Err` gives the one made with another shape,
+    /// and the shape.
+    pub fn param(
+        &mut self,
+        name: &str,
+        shape: Vec<Width>,
+        init: Init,
+        span: Span,
+    ) -> Result<ParamId, (Param, Vec<Width>)> {
+        if let Some(&id) = self.param_at.get(name) {
             let known = &self.params[id.0];
-            return if known.shape == shape { Ok(id) } else { Err(known.clone()) };
+            return if known.shape == shape { Ok(id) } else { Err((known.clone(), shape)) };
         }
+        let name: Rc<str> = name.into();
         let id = ParamId(self.params.len());
         self.param_at.insert(name.clone(), id);
         self.params.push(Param { name, shape, init, span });

@@ -51,7 +51,7 @@ impl<'a> Checker<'a> {
         match symbol.kind {
             SymbolKind::Const => self.const_item(symbol),
             SymbolKind::Data => match self.data_at.get(&(symbol.name, member)) {
-                Some(&id) => Val::Data(On { example: self.example(id), axes: vec![] }),
+                Some(&id) => Val::Data(On::of(self.example(id))),
                 None => Val::Error,
             },
             SymbolKind::Layer => Val::Func(Rc::new(Func::Layer { name: symbol.name, member, rest: vec![], span })),
@@ -84,7 +84,7 @@ impl<'a> Checker<'a> {
 
     /// The example axis of one data set.
     pub(super) fn example(&self, id: DataId) -> Example {
-        Example::Data(id, self.datasets[id.0].name.as_str().into())
+        self.declared[id.0].2.clone()
     }
 
     fn union(&mut self, symbol: &Symbol<'a>, span: Span, s: &Scope<'a>) -> Val<'a> {
@@ -103,7 +103,7 @@ impl<'a> Checker<'a> {
                 if ids.is_empty() {
                     return Val::Error;
                 }
-                Val::Data(On { example: Example::Union(ids.into(), symbol.name.into()), axes: vec![] })
+                Val::Data(On::of(Example::Union(ids.into(), symbol.name.into())))
             }
             SymbolKind::Task => {
                 let members = symbol.distinct();
@@ -275,9 +275,11 @@ impl<'a> Checker<'a> {
         let ItemKind::Let(l) = &symbol.item.kind else { return Val::Error };
         let first = &l.names[0].name.text;
         let key = Key { name: first, member, head: false };
-        let scope = self.item_scope(symbol, member, first);
-        let value = self.evaluate(key, span, |c| c.eval(&l.value, &scope));
-        self.part_of(value, l, symbol.part, &scope)
+        let value = self.evaluate(key, span, |c| {
+            let scope = c.item_scope(symbol, member, first);
+            c.eval(&l.value, &scope)
+        });
+        self.part_of(value, l, symbol.part, &Scope::default())
     }
 
     fn part_of(&mut self, value: Val<'a>, l: &'a Let, part: usize, s: &Scope<'a>) -> Val<'a> {
@@ -311,6 +313,9 @@ impl<'a> Checker<'a> {
 
     /// The scope of an item's body: its loop names, and itself as the owner of what is inline.
     pub(super) fn item_scope(&self, symbol: &Symbol<'a>, member: usize, name: &str) -> Scope<'a> {
+        if !symbol.is_family() {
+            return Scope { owner: Some(name.into()), ..Scope::default() };
+        }
         let loops: LiteMap<String, String> = symbol.family.members.get(member).cloned().unwrap_or_default();
         let mut owner = name.to_string();
         for word in symbol.words(member) {
@@ -484,13 +489,13 @@ impl<'a> Checker<'a> {
             values.extend(piped.iter().flatten().map(|p| p.0.clone()));
         }
         let Ok(locals) = self.recipe_args(def, args, values, span, s) else { return Val::Error };
-        let mut chain = s.chain.to_vec();
+        let mut chain = s.chain.clone();
         chain.push((span.file.0, span.start));
         if chain.len() > 64 {
             let message = format!("the recipe '{}' expands without end", def.name.text);
             return self.fail(s, Diagnostic::new(codes::CYCLE, span, message).also(def.name.span, "declared here"));
         }
-        let mut scope = Scope { locals, chain: chain.into(), closed: Some(&def.name.text), ..s.clone() };
+        let mut scope = Scope { locals, chain, closed: Some(&def.name.text), ..s.clone() };
         scope.applied.push(span);
         self.local_lets(&def.lets, &mut scope);
         let value = self.eval(&def.body, &scope);

@@ -40,7 +40,7 @@ impl<'a> Checker<'a> {
         if outer.len() != on.axes.len() {
             return matches!(ty, Ty::Tokens(_)) && dims.dims.len() == on.axes.len();
         }
-        for (dim, axis) in outer.iter().zip(&on.axes) {
+        for (dim, axis) in outer.iter().zip(on.axes.iter()) {
             if let ExprKind::Name(n) = &dim.kind
                 && axes.entry(n.text.clone()).or_insert_with(|| axis.to_string()) != &**axis
             {

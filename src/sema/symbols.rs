@@ -5,6 +5,7 @@ use rustc_hash::FxHashSet;
 use std::rc::Rc;
 
 use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
 
 use super::consts::Const;
 use super::suggest;
@@ -51,6 +52,13 @@ pub struct Family {
     pub members: Vec<LiteMap<String, String>>,
 }
 
+impl Family {
+    /// One member without loop names.
+    pub fn alone() -> Rc<Self> {
+        Rc::new(Self { members: vec![LiteMap::new()] })
+    }
+}
+
 /// A declared name.
 #[derive(Clone, Debug)]
 pub struct Symbol<'a> {
@@ -95,7 +103,7 @@ impl Symbol<'_> {
 #[derive(Debug, Default)]
 pub struct Symbols<'a> {
     /// By name, in the order declared.
-    pub by_name: IndexMap<&'a str, Symbol<'a>>,
+    pub by_name: IndexMap<&'a str, Symbol<'a>, FxBuildHasher>,
     /// The `train` block, when there is one.
     pub train: Option<&'a ast::Train>,
 }
@@ -113,6 +121,8 @@ pub struct Collector<'a, 'd> {
     pub symbols: Symbols<'a>,
     /// Values of consts, for the lists that loops run over.
     pub consts: &'d dyn Fn(&'a ast::Expr) -> Result<Const, Diagnostic>,
+    /// The family of what stands in no loop.
+    pub alone: Rc<Family>,
     /// Mistakes.
     pub diagnostics: &'d mut Vec<Diagnostic>,
     /// Names that a mistake in their `for` or index left undeclared: nothing more is said of them.
@@ -248,10 +258,8 @@ impl<'a> Collector<'a, '_> {
             );
             return;
         }
-        let mut family = family.clone();
-        if family.members.is_empty() || index.is_empty() {
-            family = Rc::new(Family { members: vec![LiteMap::new()] });
-        }
+        let alone = family.members.is_empty() || index.is_empty();
+        let family = if alone { self.alone.clone() } else { family.clone() };
         let index = index.iter().map(|v| v.text.as_str()).collect();
         let symbol = Symbol { name: &name.text, kind, span: name.span, item, part, index, family };
         self.symbols.by_name.insert(&name.text, symbol);

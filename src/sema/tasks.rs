@@ -283,11 +283,11 @@ impl<'a> Checker<'a> {
             return Err(Reported);
         }
         let ItemKind::Task(task) = &symbol.item.kind else { return Err(Reported) };
-        let data = self.tasks[id.0].clone();
+        let scope = self.tasks[id.0].scope.clone();
         self.evaluate(key, span, |c| {
-            let value = c.eval(&task.input, &data.scope);
-            let Ok(x) = c.value_node(&value, task.input.span, &data.scope) else { return Val::Error };
-            if let Ok(built) = c.build_head(&data, x, task.input.span, data.head.gold) {
+            let value = c.eval(&task.input, &scope);
+            let Ok(x) = c.value_node(&value, task.input.span, &scope) else { return Val::Error };
+            if let Ok(built) = c.build_head(id, x, task.input.span, c.tasks[id.0].head.gold) {
                 c.tasks[id.0].built = Some(built);
             }
             Val::Task(id)
@@ -295,7 +295,14 @@ impl<'a> Checker<'a> {
         self.tasks[id.0].built.clone().ok_or(Reported)
     }
 
-    fn build_head(&mut self, t: &TaskData<'a>, x: NodeId, at: Span, gold: Option<(NodeId, Span)>) -> Checked<Built> {
+    fn build_head(&mut self, id: TaskId, x: NodeId, at: Span, gold: Option<(NodeId, Span)>) -> Checked<Built> {
+        let t = &self.tasks[id.0];
+        let (kind, mut head) = (t.kind, t.head.clone());
+        for name in ["vote", "over"] {
+            if let Some(value) = t.settings.get(name) {
+                head.settings.given.insert(name, value.clone());
+            }
+        }
         let x = match t.settings.float("dropout") {
             Some(p) if p > 0.0 => {
                 let node = Node {
@@ -306,20 +313,14 @@ impl<'a> Checker<'a> {
                     ty: self.graph.ty(x).clone(),
                     span: at,
                     path: t.name.as_str().into(),
-                    draw: Some(t.head.site.clone()),
+                    draw: Some(head.site.clone()),
                     vocab: None,
                 };
                 self.graph.add(node)
             }
             _ => x,
         };
-        let mut head = t.head.clone();
-        for name in ["vote", "over"] {
-            if let Some(value) = t.settings.get(name) {
-                head.settings.given.insert(name, value.clone());
-            }
-        }
-        t.kind.build(self, &head, x, at, gold)
+        kind.build(self, &head, x, at, gold)
     }
 
     pub(super) fn task_symbol(&self, id: TaskId) -> Option<(Symbol<'a>, usize)> {
@@ -399,13 +400,12 @@ impl<'a> Checker<'a> {
     }
 
     fn applied_head(&mut self, id: TaskId, x: NodeId, span: Span) -> Checked<Built> {
-        let task = self.tasks[id.0].clone();
-        let gold = task.head.gold.filter(|(g, _)| {
+        let gold = self.tasks[id.0].head.gold.filter(|(g, _)| {
             let (gold, value) = (self.graph.ty(*g).on(), self.graph.ty(x).on());
             gold.zip(value)
                 .is_some_and(|(a, b)| a.example == b.example && a.axes.iter().all(|axis| b.axes.contains(axis)))
         });
-        self.build_head(&task, x, span, gold)
+        self.build_head(id, x, span, gold)
     }
 
     fn part_of_task(
@@ -438,7 +438,7 @@ impl<'a> Checker<'a> {
             "embedding" => return self.embedding_output(id, built, args, span, s).map(Val::Node),
             "top" => {
                 let mut on = built.on.examples();
-                on.axes.push(format!("{}.top", self.tasks[id.0].name).into());
+                on.axes = [format!("{}.top", self.tasks[id.0].name).into()].into();
                 self.bind_args(&ops::tasks::TOP, args, name.span, s);
                 return Ok(Val::Top(id, on));
             }

@@ -52,25 +52,29 @@ pub struct On {
     /// Whose examples.
     pub example: Example,
     /// Names of fields, such as `utterance`, or `passages`, `passages.tokens`.
-    pub axes: Vec<Rc<str>>,
+    pub axes: Rc<[Rc<str>]>,
 }
 
 impl On {
     /// No examples, no axes.
     pub fn free() -> Self {
-        Self { example: Example::Free, axes: Vec::new() }
+        Self::of(Example::Free)
+    }
+
+    /// These examples alone.
+    pub fn of(example: Example) -> Self {
+        Self { example, axes: Rc::default() }
     }
 
     /// The examples alone.
     pub fn examples(&self) -> Self {
-        Self { example: self.example.clone(), axes: Vec::new() }
+        Self::of(self.example.clone())
     }
 
     /// Without the innermost axis.
     pub fn outer(&self) -> Self {
-        let mut outer = self.clone();
-        outer.axes.pop();
-        outer
+        let above = self.axes.split_last().map_or(&[][..], |(_, above)| above);
+        Self { example: self.example.clone(), axes: above.into() }
     }
 
     /// The innermost axis.

@@ -8,7 +8,7 @@ use super::checker::Checker;
 use super::consts::Const;
 use super::suggest;
 use super::symbols::Symbol;
-use super::types::DataId;
+use super::types::{DataId, Example};
 use crate::data::spec::{DataSpec, FilePath, Format, Split};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::ops::fields as sigs;
@@ -36,6 +36,8 @@ impl<'a> Checker<'a> {
             span: symbol.span,
         };
         self.shares_fit(&spec, &bound, &scope);
+        let example = Example::Data(id, spec.name.as_str().into());
+        self.declared.push((symbol.name, member, example));
         self.datasets.push(spec);
         self.data_at.insert((symbol.name, member), id);
         for field in &data.fields {

@@ -21,7 +21,7 @@ impl<'a> Checker<'a> {
             let values = members
                 .iter()
                 .map(|id| {
-                    let on = On { example: self.example(*id), axes: vec![] };
+                    let on = On::of(self.example(*id));
                     self.field_value(&on, name, s)
                 })
                 .collect();
@@ -59,20 +59,19 @@ impl<'a> Checker<'a> {
     }
 
     fn field_ty(&mut self, id: DataId, at: usize, on: &On) -> Option<Ty> {
-        let spec = self.datasets[id.0].fields[at].clone();
-        let full = format!("{}.{}", self.datasets[id.0].name, spec.name);
+        let spec = &self.datasets[id.0].fields[at];
+        let (name, ty) = (Rc::<str>::from(spec.name.as_str()), spec.ty.clone());
+        let full = format!("{}.{name}", self.datasets[id.0].name);
         let here = SpaceSource::Fields(vec![(id, at)]);
-        Some(match &spec.ty {
-            FieldType::Text { .. } => {
-                Ty::Tokens(On { example: on.example.clone(), axes: vec![spec.name.as_str().into()] })
-            }
+        Some(match &ty {
+            FieldType::Text { .. } => Ty::Tokens(On { example: on.example.clone(), axes: [name].into() }),
             FieldType::Texts { of, .. } => {
                 let mut axes = match of {
                     Some(of) => self.axes_of(id, of)?,
-                    None => vec![spec.name.as_str().into()],
+                    None => vec![name.clone()],
                 };
-                axes.push(format!("{}.tokens", spec.name).into());
-                Ty::Tokens(On { example: on.example.clone(), axes })
+                axes.push(format!("{name}.tokens").into());
+                Ty::Tokens(On { example: on.example.clone(), axes: axes.into() })
             }
             FieldType::Class => Ty::Label(on.examples(), self.class_space(id, at, &full)),
             FieldType::Labels { .. } => Ty::Gold(on.examples(), GoldKind::Labels, Some(self.space(&full, here))),
@@ -96,7 +95,7 @@ impl<'a> Checker<'a> {
     }
 
     fn along_axes(&self, id: DataId, field: &str, on: &On) -> Option<On> {
-        Some(On { example: on.example.clone(), axes: self.axes_of(id, field)? })
+        Some(On { example: on.example.clone(), axes: self.axes_of(id, field)?.into() })
     }
 
     /// The axes below the examples that a field runs along.
@@ -135,13 +134,13 @@ impl<'a> Checker<'a> {
 
     /// The field that `class(as: other.field)` names.
     fn shared_class(&mut self, id: DataId, at: usize) -> Option<(DataId, usize)> {
-        let (&(name, member), _) = self.data_at.iter().find(|(_, data)| **data == id)?;
-        let symbol = self.symbols.by_name.get(name)?.clone();
+        let &(name, member, _) = self.declared.get(id.0)?;
+        let symbol = self.symbols.by_name.get(name)?;
         let ItemKind::Data(data) = &symbol.item.kind else { return None };
         let spec = &self.datasets[id.0].fields[at].name;
-        let field = data.fields.iter().find(|f| f.name.text == *spec)?;
-        let scope = self.item_scope(&symbol, member, name);
-        let (other, member, field) = self.other_field(super::fields::shared_with(field)?, &scope).ok()?;
+        let shared = super::fields::shared_with(data.fields.iter().find(|f| f.name.text == *spec)?)?;
+        let scope = self.item_scope(symbol, member, name);
+        let (other, member, field) = self.other_field(shared, &scope).ok()?;
         let other = *self.data_at.get(&(other.name, member))?;
         let field = self.datasets[other.0].fields.iter().position(|f| f.name == field.text)?;
         Some((other, field))

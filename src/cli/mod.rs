@@ -64,18 +64,39 @@ fn prepare_process() {
         // Candle's own pool of threads spins and fights with rayon's.
         std::env::set_var("CANDLE_NUM_THREADS", "1");
     }
-    #[cfg(all(feature = "train", target_os = "linux", target_env = "gnu"))]
-    // SAFETY: both only set parameters of the allocator: large vectors are kept instead of
-    // being mapped and unmapped each time.
-    unsafe {
-        libc::mallopt(libc::M_MMAP_MAX, 0);
-        libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
-    }
-    #[cfg(all(feature = "train", unix))]
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    prepare_heap();
+    #[cfg(unix)]
     // SAFETY: a limit on the size of files is an error to report, not a reason to be killed.
     unsafe {
         libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
     }
+}
+
+/// Bytes that the heap begins with; untouched, they cost nothing.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const HEAP: usize = 64 << 20;
+
+/// Large vectors are kept instead of being mapped and unmapped each time, and the heap begins
+/// in pages of 2 MiB, where the system has them: thousands of page faults would cost more than
+/// checking a program.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn prepare_heap() {
+    const HUGE: usize = 2 << 20;
+    // SAFETY: both only set parameters of the allocator.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_MAX, 0);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
+    }
+    let mut block = Vec::<u8>::new();
+    if block.try_reserve_exact(HEAP).is_err() {
+        return;
+    }
+    let (start, end) = (block.as_ptr() as usize, block.as_ptr() as usize + HEAP);
+    let (start, end) = (start.next_multiple_of(HUGE), end / HUGE * HUGE);
+    // SAFETY: advice on memory of our own; the block, not trimmed when it is freed, is what is
+    // given out next.
+    unsafe { libc::madvise(start as *mut libc::c_void, end - start, libc::MADV_HUGEPAGE) };
 }
 
 fn run(command: Command, voice: Voice) -> Ended {

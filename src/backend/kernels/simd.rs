@@ -1,11 +1,11 @@
-//! Elementwise functions on slices, compiled for AVX2 besides the baseline and picked at run
-//! time. Exact to a few units in the last place of f32.
+//! Elementwise functions on slices, compiled for AVX-512 and AVX2 besides the baseline and picked
+//! at run time. Exact to a few units in the last place of f32.
 //!
 //! Coefficients: exp from Cephes (Moshier), tanh and erf from the rational approximations of
 //! Eigen and XLA.
 
-/// Defines a function whose body is also compiled for AVX2. Write loops in it as `for`: closures
-/// given to `for_each` may not be inlined, and then stay at the baseline.
+/// Defines a function whose body is also compiled for AVX-512 and AVX2. Write loops in it as `for`:
+/// closures given to `for_each` may not be inlined, and then stay at the baseline.
 macro_rules! simd {
     ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
         $(#[$meta])*
@@ -14,9 +14,17 @@ macro_rules! simd {
             fn body($($arg: $ty),*) $(-> $ret)? $body
             #[cfg(target_arch = "x86_64")]
             {
+                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+                fn widest($($arg: $ty),*) $(-> $ret)? {
+                    body($($arg),*)
+                }
                 #[target_feature(enable = "avx2")]
                 fn wide($($arg: $ty),*) $(-> $ret)? {
                     body($($arg),*)
+                }
+                if $crate::backend::kernels::simd::has_avx512() {
+                    // SAFETY: the processor has what `widest` is compiled for.
+                    return unsafe { widest($($arg),*) };
                 }
                 if std::arch::is_x86_feature_detected!("avx2") {
                     // SAFETY: the processor has what `wide` is compiled for.
@@ -28,6 +36,14 @@ macro_rules! simd {
     };
 }
 pub(super) use simd;
+
+/// Whether the processor has AVX-512 as the widest functions need it.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+pub(super) fn has_avx512() -> bool {
+    use std::arch::is_x86_feature_detected as has;
+    has!("avx512f") && has!("avx512bw") && has!("avx512dq") && has!("avx512vl")
+}
 
 /// e to the power of `x`, never 0 and never infinite.
 #[inline(always)]

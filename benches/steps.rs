@@ -145,6 +145,7 @@ fn dump(to: &Path, compiled: &Compiled, program: &mtlc::backend::exec::Program) 
 }
 
 fn main() {
+    mtlc::cli::prepare_process();
     let asked = asked();
     let compiled = read(&asked);
     let trained = training::on_large_stack(|| {

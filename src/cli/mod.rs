@@ -54,8 +54,9 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Settings of the process that libraries read once, before any thread is there.
-fn prepare_process() {
+/// Settings of the process that libraries read once, before any thread is there; for programs of
+/// one's own that train.
+pub fn prepare_process() {
     // SAFETY: no other thread runs yet.
     unsafe {
         // A user sees messages, never backtraces.

@@ -5,40 +5,107 @@
 //! for a `Var`. Operations made of Candle's own leave the gradient in Candle's `GradStore`;
 //! [`Grads::collect`] adds that in after the backward pass.
 
+use std::cell::UnsafeCell;
+use std::ops::{Deref, DerefMut, Range};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard};
 
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Result, Tensor, Var};
 
-/// The gradients of all parameters, one after another in one array.
+/// The gradients of all parameters, one after another in one array. Threads may add to different
+/// parameters at the same time.
 #[derive(Debug)]
 pub struct Grads {
-    flat: Mutex<Vec<f32>>,
+    flat: UnsafeCell<Vec<f32>>,
+    /// Held for writing by who sees the whole array, for reading by who adds to a parameter.
+    whole: RwLock<()>,
+    /// Held by who adds to a parameter.
+    parts: Vec<Mutex<()>>,
+    /// The numbers of each parameter.
+    ranges: Vec<Range<usize>>,
     touched: Vec<AtomicBool>,
     /// Parameters that accept gradients at present (`updates:` masks the others).
     open: Vec<AtomicBool>,
 }
 
+// SAFETY: `flat` is only reached through `whole` held for writing, or through `whole` held for
+// reading and the parameter's own lock, and then only its own numbers.
+unsafe impl Sync for Grads {}
+
+/// The whole array, for one thread.
+pub struct Whole<'a> {
+    flat: &'a mut Vec<f32>,
+    _lock: RwLockWriteGuard<'a, ()>,
+}
+
+impl Deref for Whole<'_> {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        self.flat
+    }
+}
+
+impl DerefMut for Whole<'_> {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        self.flat
+    }
+}
+
 impl Grads {
-    /// Zero gradients for `count` parameters with `total` numbers in all.
-    pub fn new(count: usize, total: usize) -> Arc<Self> {
+    /// Zero gradients for parameters of these lengths.
+    pub fn new(lengths: impl Iterator<Item = usize>) -> Arc<Self> {
+        let mut total = 0;
+        let mut range = |len| {
+            total += len;
+            total - len..total
+        };
+        let ranges: Vec<Range<usize>> = lengths.map(&mut range).collect();
+        let count = ranges.len();
         Arc::new(Self {
-            flat: Mutex::new(vec![0.0; total]),
+            flat: UnsafeCell::new(vec![0.0; total]),
+            ranges,
+            whole: RwLock::new(()),
+            parts: (0..count).map(|_| Mutex::new(())).collect(),
             touched: (0..count).map(|_| AtomicBool::new(false)).collect(),
             open: (0..count).map(|_| AtomicBool::new(true)).collect(),
         })
     }
 
     /// The array itself.
-    pub fn lock(&self) -> MutexGuard<'_, Vec<f32>> {
-        self.flat.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn lock(&self) -> Whole<'_> {
+        let lock = self.whole.write().unwrap_or_else(PoisonError::into_inner);
+        // SAFETY: `whole` is held for writing as long as this lives.
+        Whole { flat: unsafe { &mut *self.flat.get() }, _lock: lock }
+    }
+
+    /// Runs `add` on the numbers of parameter `index`.
+    fn part(&self, index: usize, add: impl FnOnce(&mut [f32])) {
+        let _shared = self.whole.read().unwrap_or_else(PoisonError::into_inner);
+        let _own = self.parts[index].lock().unwrap_or_else(PoisonError::into_inner);
+        // SAFETY: nobody sees the whole, and the vector itself never changes; nobody else has
+        // this parameter, and the ranges of parameters do not overlap.
+        let numbers = unsafe {
+            let (flat, range) = (&mut *self.flat.get(), &self.ranges[index]);
+            std::slice::from_raw_parts_mut(flat.as_mut_ptr().add(range.start), range.len())
+        };
+        add(numbers);
     }
 
     /// Sets all gradients to zero and forgets which were touched.
     pub fn clear(&self) {
-        self.lock().fill(0.0);
-        self.touched.iter().for_each(|t| t.store(false, Ordering::Relaxed));
+        let mut flat = self.lock();
+        for (range, touched) in self.ranges.iter().zip(&self.touched) {
+            if touched.swap(false, Ordering::Relaxed) {
+                flat[range.clone()].fill(0.0);
+            }
+        }
+    }
+
+    /// Notes that the gradient of parameter `index` was used and is zero again.
+    pub fn used(&self, index: usize) {
+        self.touched[index].store(false, Ordering::Relaxed);
     }
 
     /// Whether parameter `index` got a gradient since the last [`Grads::clear`].
@@ -67,29 +134,34 @@ impl Grads {
 pub struct Sink {
     grads: Arc<Grads>,
     index: usize,
-    offset: usize,
-    len: usize,
 }
 
 impl Sink {
-    /// The sink of parameter `index`, whose numbers begin at `offset`.
-    pub fn new(grads: &Arc<Grads>, index: usize, offset: usize, len: usize) -> Self {
-        Self { grads: grads.clone(), index, offset, len }
+    /// The sink of parameter `index`.
+    pub fn new(grads: &Arc<Grads>, index: usize) -> Self {
+        Self { grads: grads.clone(), index }
     }
 
     /// Gives the parameter's gradient (row-major, as its shape) to `add`, which adds to it.
-    /// Does nothing when the parameter takes no gradient at present.
+    /// Does nothing when the parameter takes no gradient at present. While one thread of rayon
+    /// adds, no other may be about to add to the same parameter: it could be given to the first
+    /// as work while that waits.
     pub fn add_with(&self, add: impl FnOnce(&mut [f32])) {
         if !self.grads.open[self.index].load(Ordering::Relaxed) {
             return;
         }
-        add(&mut self.grads.lock()[self.offset..self.offset + self.len]);
+        self.grads.part(self.index, add);
         self.grads.touched[self.index].store(true, Ordering::Relaxed);
     }
 
     /// Position of the first number in the flat arrays.
     pub fn offset(&self) -> usize {
-        self.offset
+        self.grads.ranges[self.index].start
+    }
+
+    /// Number of numbers.
+    fn len(&self) -> usize {
+        self.grads.ranges[self.index].len()
     }
 }
 
@@ -116,26 +188,22 @@ impl Param {
 
     /// Number of numbers.
     pub fn len(&self) -> usize {
-        self.sink.len
+        self.sink.len()
     }
 
     /// Whether it has no numbers.
     pub fn is_empty(&self) -> bool {
-        self.sink.len == 0
+        self.len() == 0
     }
 }
 
 /// Parameters over one flat gradient array, in the order given.
 pub fn flat_params(named: Vec<(String, Tensor)>) -> Result<(Vec<Param>, Arc<Grads>)> {
-    let total = named.iter().map(|(_, t)| t.elem_count()).sum();
-    let grads = Grads::new(named.len(), total);
-    let mut offset = 0;
-    let mut params = Vec::with_capacity(named.len());
-    for (index, (name, tensor)) in named.into_iter().enumerate() {
-        let len = tensor.elem_count();
-        let sink = Sink::new(&grads, index, offset, len);
-        params.push(Param { name: name.into(), var: Var::from_tensor(&tensor)?, sink, trainable: true });
-        offset += len;
-    }
+    let grads = Grads::new(named.iter().map(|(_, t)| t.elem_count()));
+    let param = |(index, (name, tensor)): (usize, (String, Tensor))| {
+        let (var, sink) = (Var::from_tensor(&tensor)?, Sink::new(&grads, index));
+        Ok(Param { name: name.into(), var, sink, trainable: true })
+    };
+    let params = named.into_iter().enumerate().map(param).collect::<Result<_>>()?;
     Ok((params, grads))
 }

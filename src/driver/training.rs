@@ -19,7 +19,7 @@ use crate::train::feed::{Feed, Portion};
 use crate::train::looping::{self, Options, Trained};
 use crate::train::metrics::figure::{Judge, Verdicts};
 
-/// Stack of the training thread: Candle's backward pass recurses through the graph.
+/// Stack of a thread that trains: Candle's backward pass recurses through the graph.
 const STACK: usize = 512 << 20;
 
 /// How a run is run.
@@ -125,16 +125,14 @@ fn any<F: Feed>(plan: &Plan, feed: &F, portion: Portion) -> bool {
     (0..plan.datasets.len()).any(|d| feed.size(d, portion) > 0)
 }
 
-/// Runs `f` on a thread whose stack is large enough for deep graphs.
+/// Runs `f` on a thread whose stack is large enough for deep graphs: one of those that share the
+/// work, so that handing out work wakes only the others.
 pub fn on_large_stack<T: Send>(f: impl FnOnce() -> Result<T, Diagnostic> + Send) -> Result<T, Diagnostic> {
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().name("mtlc".into()).stack_size(STACK).spawn_scoped(scope, f);
-        match thread.map(|t| t.join()) {
-            Ok(Ok(result)) => result,
-            Ok(Err(panic)) => std::panic::resume_unwind(panic),
-            Err(e) => Err(Diagnostic::placeless(codes::BUG, format!("no thread could be started: {e}"))),
-        }
-    })
+    let threads = rayon::ThreadPoolBuilder::new().thread_name(|_| "mtlc".into()).stack_size(STACK).build();
+    match threads {
+        Ok(threads) => threads.install(f),
+        Err(e) => Err(Diagnostic::placeless(codes::BUG, format!("no thread could be started: {e}"))),
+    }
 }
 
 /// Every figure of a program on a split.

@@ -8,10 +8,14 @@ use std::ops::Deref;
 use candle_core::{CpuStorage, DType, Layout, Result, Shape, Storage, Tensor, bail};
 use rayon::prelude::*;
 
+use super::simd;
 use crate::backend::param::Param;
 
 /// Numbers that one thread handles at a time in elementwise work.
-pub const CHUNK: usize = 16 * 1024;
+pub const CHUNK: usize = 32 * 1024;
+
+/// Numbers below which waking another thread takes longer than the work.
+const WORTH_WAKING: usize = 2 * CHUNK;
 
 /// Rows that one thread sums up at a time.
 const SUM_ROWS: usize = 64;
@@ -73,7 +77,7 @@ pub fn anchor(params: &[&Param]) -> Tensor {
 
 /// Runs `f(first index, chunk)` over chunks of `out` in parallel.
 pub fn par_chunks(out: &mut [f32], f: impl Fn(usize, &mut [f32]) + Sync) {
-    if out.len() <= CHUNK {
+    if out.len() < WORTH_WAKING {
         f(0, out);
     } else {
         out.par_chunks_mut(CHUNK).enumerate().for_each(|(i, chunk)| f(i * CHUNK, chunk));
@@ -83,7 +87,7 @@ pub fn par_chunks(out: &mut [f32], f: impl Fn(usize, &mut [f32]) + Sync) {
 /// Runs `f(first row, rows)` over groups of rows of `out`, `width` wide, in parallel.
 pub fn par_rows(out: &mut [f32], width: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
     let group = (CHUNK / width.max(1)).max(1);
-    if out.len() <= group * width {
+    if out.len() < WORTH_WAKING {
         f(0, out);
     } else {
         out.par_chunks_mut(group * width).enumerate().for_each(|(i, rows)| f(i * group, rows));
@@ -93,10 +97,10 @@ pub fn par_rows(out: &mut [f32], width: usize, f: impl Fn(usize, &mut [f32]) + S
 /// Adds to `into` what `add(rows, sums)` finds for each range of `count` rows. Groups of rows
 /// are summed in parallel and added in order.
 pub fn sum_rows(count: usize, into: &mut [f32], add: impl Fn(std::ops::Range<usize>, &mut [f32]) + Sync) {
-    if count <= SUM_ROWS {
+    if count <= SUM_ROWS || count * into.len() < WORTH_WAKING {
         return add(0..count, into);
     }
-    let group = SUM_ROWS.max(count.div_ceil(64));
+    let group = SUM_ROWS.max(count.div_ceil(16));
     let parts: Vec<Vec<f32>> = (0..count.div_ceil(group))
         .into_par_iter()
         .map(|i| {
@@ -106,7 +110,7 @@ pub fn sum_rows(count: usize, into: &mut [f32], add: impl Fn(std::ops::Range<usi
         })
         .collect();
     for part in parts {
-        into.iter_mut().zip(&part).for_each(|(a, b)| *a += b);
+        simd::add(into, &part);
     }
 }
 
@@ -117,9 +121,7 @@ pub fn sum_columns(rows: &[f32], into: &mut [f32]) {
         return;
     }
     sum_rows(rows.len() / width, into, |range, sums| {
-        for row in rows[range.start * width..range.end * width].chunks_exact(width) {
-            sums.iter_mut().zip(row).for_each(|(a, b)| *a += b);
-        }
+        simd::add_rows(sums, &rows[range.start * width..range.end * width]);
     });
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
 use super::buffer::{floats, is_fused, operand, par_rows, result};
+use super::simd;
 use crate::backend::param::Param;
 
 /// Row `ids[n]` of `table [V, d]` for each `n`: `[N, d]`. The backward pass touches only the
@@ -55,8 +56,7 @@ impl CustomOp1 for Lookup {
             let (width, g) = (grad.dim(1)?, floats(&grad)?);
             self.table.sink.add_with(|sink| {
                 for (row, id) in g.chunks_exact(width.max(1)).zip(self.ids.iter()) {
-                    let into = &mut sink[*id as usize * width..][..width];
-                    into.iter_mut().zip(row).for_each(|(a, b)| *a += b);
+                    simd::add(&mut sink[*id as usize * width..][..width], row);
                 }
             });
         }

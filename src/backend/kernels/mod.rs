@@ -18,7 +18,7 @@ pub mod random;
 pub mod recurrent;
 pub mod segment;
 pub mod shape;
-mod simd;
+pub(crate) mod simd;
 pub mod softmax;
 mod steps;
 pub mod transformer;

@@ -6,7 +6,7 @@
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Layout, Result, Shape, Tensor, bail};
 
 use super::buffer::{anchor, floats, is_fused, operand, par_chunks, par_rows, result, sum_rows, tensor};
-use super::simd::{lanes, simd};
+use super::simd::{self, lanes, simd};
 use crate::backend::param::Param;
 
 /// Normalises each row of `x [N, d]` to mean 0 and variance 1, then scales it by `gamma [d]`
@@ -215,6 +215,6 @@ impl CustomOp3 for Norm {
 
 fn added(a: &[f32], b: &[f32]) -> Vec<f32> {
     let mut out = a.to_vec();
-    par_chunks(&mut out, |first, chunk| chunk.iter_mut().zip(&b[first..]).for_each(|(x, y)| *x += y));
+    par_chunks(&mut out, |first, chunk| simd::add(chunk, &b[first..]));
     out
 }

@@ -7,6 +7,7 @@ use candle_core::{Result, Tensor, bail};
 
 use super::buffer::is_fused;
 use super::mapped::mapped;
+use super::simd;
 use crate::backend::rows::Offsets;
 
 fn check(x: &Tensor, offsets: &Offsets) -> Result<(usize, usize, usize)> {
@@ -54,7 +55,7 @@ fn scaled_sum(x: &Tensor, offsets: &Offsets, name: &'static str, scale: fn(usize
                 let rows = range(&o, i);
                 let factor = scale(rows.len());
                 for x in x[rows.start * d..rows.end * d].chunks_exact(d) {
-                    row.iter_mut().zip(x).for_each(|(a, b)| *a += factor * b);
+                    simd::add_scaled(row, factor, x);
                 }
             }
             out
@@ -210,8 +211,7 @@ pub fn gather_rows(x: &Tensor, ids: &Arc<Vec<u32>>) -> Result<Tensor> {
         move |x, _, g| {
             let mut out = vec![0.0; x.len()];
             for (&i, g) in back.iter().zip(g.chunks_exact(d.max(1))) {
-                let row = &mut out[i as usize * d..(i as usize + 1) * d];
-                row.iter_mut().zip(g).for_each(|(a, b)| *a += b);
+                simd::add(&mut out[i as usize * d..(i as usize + 1) * d], g);
             }
             out
         },

@@ -35,12 +35,12 @@ macro_rules! simd {
         }
     };
 }
-pub(super) use simd;
+pub(crate) use simd;
 
 /// Whether the processor has AVX-512 as the widest functions need it.
 #[cfg(target_arch = "x86_64")]
 #[inline]
-pub(super) fn has_avx512() -> bool {
+pub(crate) fn has_avx512() -> bool {
     use std::arch::is_x86_feature_detected as has;
     has!("avx512f") && has!("avx512bw") && has!("avx512dq") && has!("avx512vl")
 }
@@ -102,6 +102,51 @@ fn erf_one(x: f32) -> f32 {
 #[inline(always)]
 fn phi_one(x: f32) -> f32 {
     0.5 + 0.5 * erf_one(x * std::f32::consts::FRAC_1_SQRT_2)
+}
+
+simd! {
+    /// Adds `more` to `x`.
+    pub fn add(x: &mut [f32], more: &[f32]) {
+        for (x, y) in x.iter_mut().zip(more) {
+            *x += y;
+        }
+    }
+}
+
+simd! {
+    /// Adds `more` times `factor` to `x`.
+    pub fn add_scaled(x: &mut [f32], factor: f32, more: &[f32]) {
+        for (x, y) in x.iter_mut().zip(more) {
+            *x += factor * y;
+        }
+    }
+}
+
+simd! {
+    /// Adds each of `rows`, as wide as `sums`, to `sums`.
+    pub fn add_rows(sums: &mut [f32], rows: &[f32]) {
+        for row in rows.chunks_exact(sums.len().max(1)) {
+            for (a, b) in sums.iter_mut().zip(row) {
+                *a += b;
+            }
+        }
+    }
+}
+
+simd! {
+    /// The transpose of `x [rows, columns]`.
+    pub fn transposed(x: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+        const BLOCK: usize = 16;
+        let mut out = vec![0.0; rows * columns];
+        for from in (0..rows).step_by(BLOCK) {
+            for k in 0..columns {
+                for j in from..(from + BLOCK).min(rows) {
+                    out[k * rows + j] = x[j * columns + k];
+                }
+            }
+        }
+        out
+    }
 }
 
 simd! {
@@ -206,6 +251,23 @@ simd! {
         for (g, p) in grad.iter_mut().zip(p) {
             *g = p * (*g - level);
         }
+    }
+}
+
+simd! {
+    /// Σ x², in double precision.
+    pub fn square_sum(x: &[f32]) -> f64 {
+        let mut all = [0.0; 16];
+        let (lanes, rest) = x.as_chunks::<16>();
+        for numbers in lanes {
+            for (sum, x) in all.iter_mut().zip(numbers) {
+                *sum += f64::from(*x) * f64::from(*x);
+            }
+        }
+        for (sum, x) in all.iter_mut().zip(rest) {
+            *sum += f64::from(*x) * f64::from(*x);
+        }
+        all.iter().sum()
     }
 }
 

@@ -56,6 +56,11 @@ impl Steps {
         if t < self.count() { self.starts[t]..self.starts[t + 1] } else { self.rows()..self.rows() }
     }
 
+    /// The packed rows of step `t`, by slot.
+    pub fn rows_at(&self, t: usize) -> &[u32] {
+        &self.rows[self.at(t)]
+    }
+
     /// How many segments run at step `t`.
     pub fn running(&self, t: usize) -> usize {
         self.at(t).len()
@@ -63,33 +68,15 @@ impl Steps {
 
     /// Rows of `from`, which is packed, in the order of time.
     pub fn gather(&self, from: &[f32], width: usize) -> Vec<f32> {
-        self.gather_part(from, width, 0, width)
-    }
-
-    /// Like [`Steps::gather`] of the `width` columns from `column` on, out of `stride`.
-    pub fn gather_part(&self, from: &[f32], stride: usize, column: usize, width: usize) -> Vec<f32> {
         let mut out = Vec::with_capacity(self.rows() * width);
-        for &row in &self.rows {
-            let at = row as usize * stride + column;
-            out.extend_from_slice(&from[at..at + width]);
-        }
+        self.rows.iter().for_each(|row| out.extend_from_slice(&from[*row as usize * width..][..width]));
         out
     }
 
-    /// Puts rows that are in the order of time at their packed places, at `column` out of
-    /// `stride` columns.
-    pub fn scatter(&self, from: &[f32], width: usize, into: &mut [f32], stride: usize, column: usize) {
+    /// Puts rows that are in the order of time at their packed places.
+    pub fn scatter(&self, from: &[f32], width: usize, into: &mut [f32]) {
         for (&row, from) in self.rows.iter().zip(from.chunks_exact(width.max(1))) {
-            let at = row as usize * stride + column;
-            into[at..at + width].copy_from_slice(from);
-        }
-    }
-
-    /// Adds rows that are in the order of time to their packed places.
-    pub fn scatter_add(&self, from: &[f32], width: usize, into: &mut [f32]) {
-        for (&row, from) in self.rows.iter().zip(from.chunks_exact(width.max(1))) {
-            let into = &mut into[row as usize * width..(row as usize + 1) * width];
-            into.iter_mut().zip(from).for_each(|(a, b)| *a += b);
+            into[row as usize * width..][..width].copy_from_slice(from);
         }
     }
 
@@ -145,7 +132,7 @@ mod tests {
         let timed = steps.gather(&numbers, 1);
         assert_eq!(steps.previous(&timed, 1), [1., 4., 2.]);
         let mut back = vec![0.0; 6];
-        steps.scatter(&timed, 1, &mut back, 1, 0);
+        steps.scatter(&timed, 1, &mut back);
         assert_eq!(back, numbers);
     }
 

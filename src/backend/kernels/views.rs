@@ -72,6 +72,17 @@ impl<'a> Shared<'a> {
         Self { start: data.as_mut_ptr(), len: data.len(), life: PhantomData }
     }
 
+    /// The `len` numbers from `at` on.
+    ///
+    /// # Safety
+    /// As [`Shared::block`].
+    #[allow(clippy::mut_from_ref)]
+    pub unsafe fn numbers(&self, at: usize, len: usize) -> &mut [f32] {
+        assert!(at + len <= self.len);
+        // SAFETY: inside the slice, and its caller's alone.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(at), len) }
+    }
+
     /// The block of `rows` times `columns` numbers from `at` on, whose rows begin every
     /// `stride`.
     ///
@@ -99,9 +110,13 @@ pub fn product(target: Target, how: Into, factor: f32, a: View, b: View) {
     multiply(target, how, factor, a, b, Parallelism::None);
 }
 
+/// Multiplications below which waking another thread takes longer than they do.
+const WORTH_WAKING: usize = 2 << 20;
+
 /// `target (+)= a b` on all threads.
 pub fn par_product(target: Target, how: Into, a: View, b: View) {
-    multiply(target, how, 1.0, a, b, Parallelism::Rayon(0));
+    let parallel = target.rows * target.columns * a.columns >= WORTH_WAKING;
+    multiply(target, how, 1.0, a, b, if parallel { Parallelism::Rayon(0) } else { Parallelism::None });
 }
 
 fn multiply(target: Target, how: Into, factor: f32, a: View, b: View, parallelism: Parallelism) {

@@ -158,7 +158,7 @@ impl<M: Trainee, F: Feed<Batch = M::Batch>> Run<'_, M, F> {
         if let Some((source, param)) = stage.watch.untouched(&progress.active, params, counts) {
             return Err(no_gradient(self.plan, source, param));
         }
-        let flat = grads.lock();
+        let mut flat = grads.lock();
         let squares = squares(params, &flat, counts);
         if let Some(sick) = squares.iter().position(|s| s.is_some_and(|s| !s.is_finite())) {
             let message = format!("the gradient of `{}` is not finite", params[sick].name);
@@ -170,9 +170,10 @@ impl<M: Trainee, F: Feed<Batch = M::Batch>> Run<'_, M, F> {
         let scale = stage.plan.clip.map_or(1.0, |most| (most / (norm + 1e-6)).min(1.0));
         for (index, param) in params.iter().enumerate().filter(|(i, _)| squares[*i].is_some()) {
             let start = param.sink.offset();
-            let grad = &flat[start..start + param.len()];
+            let grad = &mut flat[start..start + param.len()];
             let stepped = stage.optimizer.step(index, param, grad, lr, scale as f32);
             stepped.map_err(|error| broken("an optimiser step", &error))?;
+            grads.used(index);
         }
         drop(flat);
         stage.balancer.step(lr);

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 
 use crate::backend::Param;
+use crate::backend::kernels::simd::square_sum;
 use crate::diagnostics::{Diagnostic, codes};
 use crate::plan::Plan;
 use crate::train::reach::params_of;
@@ -15,7 +16,7 @@ pub(super) const ZERO_STEPS: usize = 100;
 
 /// Numbers of one piece of a norm. Pieces are summed in order, so that the norm does not depend
 /// on the number of threads.
-const CHUNK: usize = 1 << 14;
+const CHUNK: usize = 1 << 15;
 
 /// What is known about the gradients of a stage.
 pub(super) struct Watch {
@@ -79,11 +80,10 @@ pub(super) fn squares(params: &[Param], flat: &[f32], counts: impl Fn(usize) -> 
 }
 
 fn square(grad: &[f32]) -> f64 {
-    let sum = |piece: &[f32]| piece.iter().map(|g| f64::from(*g) * f64::from(*g)).sum::<f64>();
     if grad.len() <= CHUNK {
-        return sum(grad);
+        return square_sum(grad);
     }
-    grad.par_chunks(CHUNK).map(sum).collect::<Vec<f64>>().into_iter().sum()
+    grad.par_chunks(CHUNK).map(square_sum).collect::<Vec<f64>>().into_iter().sum()
 }
 
 /// E0603.

@@ -2,6 +2,8 @@
 
 use candle_core::{Result, Tensor};
 
+use crate::backend::kernels::simd::simd;
+
 use super::{At, Rule};
 
 /// `m ← β₁m + (1-β₁)g`, `v ← β₂v + (1-β₂)g²`, `θ ← θ - η m̂ / (√v̂ + ε)` with `m̂ = m/(1-β₁ᵗ)`
@@ -44,6 +46,23 @@ pub(super) fn move_tensors(theta: &Tensor, m: &Tensor, v: &Tensor, step: f64, ro
     theta - (m.div(&under)? * step)?
 }
 
+simd! {
+    fn pass(
+        factors: [f32; 5],
+        betas: (f32, f32),
+        theta: &mut [f32],
+        grad: &[f32],
+        a: &mut [f32],
+        b: &mut [f32],
+    ) {
+        let [scale, step, root, eps, decay] = factors;
+        for (((t, g), m), v) in theta.iter_mut().zip(grad).zip(a).zip(b) {
+            moments(betas, g * scale + decay * *t, m, v);
+            *t -= step * *m / (v.sqrt() * root + eps);
+        }
+    }
+}
+
 impl Rule for Adam {
     fn slots(&self) -> &'static [&'static str] {
         &["m", "v"]
@@ -54,10 +73,7 @@ impl Rule for Adam {
         let (step, root, eps) = (step as f32, 1.0 / root as f32, self.eps as f32);
         let betas = (self.beta1 as f32, self.beta2 as f32);
         let decay = self.weight_decay as f32;
-        for (((t, g), m), v) in theta.iter_mut().zip(grad).zip(a).zip(b) {
-            moments(betas, g * at.scale + decay * *t, m, v);
-            *t -= step * *m / (v.sqrt() * root + eps);
-        }
+        pass([at.scale, step, root, eps, decay], betas, theta, grad, a, b);
     }
 
     fn tensors(&self, at: &At, theta: &Tensor, grad: &Tensor, state: &[Tensor]) -> Result<(Tensor, Vec<Tensor>)> {

@@ -136,11 +136,13 @@ impl Optimizer {
         self.factors[index] = factor;
     }
 
-    /// One step of parameter `index`, whose gradient is `grad` times `scale`.
-    pub fn step(&mut self, index: usize, param: &Param, grad: &[f32], lr: f64, scale: f32) -> Result<()> {
+    /// One step of parameter `index`, whose gradient is `grad` times `scale`. Leaves `grad` zero.
+    pub fn step(&mut self, index: usize, param: &Param, grad: &mut [f32], lr: f64, scale: f32) -> Result<()> {
         let at = self.count(index, lr, scale);
         if !self.on_host(param.var.device()) {
-            return self.step_on_device(index, param, grad, &at);
+            self.step_on_device(index, param, grad, &at)?;
+            grad.fill(0.0);
+            return Ok(());
         }
         let (a, b) = state_of(&mut self.flat, &self.places[index]);
         param.var.as_tensor().inplace_op1(&Pass::new(self.rule.as_ref(), at, grad, a, b))

@@ -1,4 +1,5 @@
-//! The fused pass: parameter, gradient and state are read and written once, in parallel.
+//! The fused pass: parameter, gradient and state are read and written once, in parallel, and the
+//! gradient is left zero for the next step.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -9,36 +10,40 @@ use super::{At, Rule};
 
 /// Numbers that one piece of work covers. Fixed, though nothing depends on it: rules treat
 /// numbers independently, so the result is the same for any number of threads.
-const CHUNK: usize = 1 << 14;
+const CHUNK: usize = 1 << 15;
 
 /// A rule on its way over one parameter.
 pub(super) struct Pass<'a> {
     rule: &'a dyn Rule,
     at: At,
-    grad: &'a [f32],
-    state: Mutex<(&'a mut [f32], &'a mut [f32])>,
+    /// Gradient and state.
+    arrays: Mutex<[&'a mut [f32]; 3]>,
 }
 
 impl<'a> Pass<'a> {
     /// Over state `a` and `b`, which may be empty.
-    pub(super) fn new(rule: &'a dyn Rule, at: At, grad: &'a [f32], a: &'a mut [f32], b: &'a mut [f32]) -> Self {
-        Self { rule, at, grad, state: Mutex::new((a, b)) }
+    pub(super) fn new(rule: &'a dyn Rule, at: At, grad: &'a mut [f32], a: &'a mut [f32], b: &'a mut [f32]) -> Self {
+        Self { rule, at, arrays: Mutex::new([grad, a, b]) }
     }
 
     fn run(&self, theta: &mut [f32]) -> Result<()> {
-        if theta.len() != self.grad.len() {
-            bail!("a gradient of {} numbers for a parameter of {}", self.grad.len(), theta.len());
+        let mut arrays = self.arrays.lock().unwrap_or_else(PoisonError::into_inner);
+        let [grad, a, b] = &mut *arrays;
+        if theta.len() != grad.len() {
+            bail!("a gradient of {} numbers for a parameter of {}", grad.len(), theta.len());
         }
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let (a, b) = &mut *state;
         if theta.len() <= CHUNK {
-            self.rule.pass(&self.at, theta, self.grad, a, b);
+            self.rule.pass(&self.at, theta, grad, a, b);
+            grad.fill(0.0);
             return Ok(());
         }
         let count = theta.len().div_ceil(CHUNK);
         let states = chunks(a, count).into_par_iter().zip(chunks(b, count));
-        let work = theta.par_chunks_mut(CHUNK).zip(self.grad.par_chunks(CHUNK)).zip(states);
-        work.for_each(|((theta, grad), (a, b))| self.rule.pass(&self.at, theta, grad, a, b));
+        let work = theta.par_chunks_mut(CHUNK).zip(grad.par_chunks_mut(CHUNK)).zip(states);
+        work.for_each(|((theta, grad), (a, b))| {
+            self.rule.pass(&self.at, theta, grad, a, b);
+            grad.fill(0.0);
+        });
         Ok(())
     }
 }

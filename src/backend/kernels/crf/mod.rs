@@ -137,7 +137,7 @@ impl Chain {
         let c = self.classes;
         let timed = scaled::backward(&Tables::new(scores), sums, &self.steps, factors);
         let mut all = Posterior { places: vec![0.0; x.len()], pairs: timed.pairs };
-        self.steps.scatter(&timed.places, c, &mut all.places, c, 0);
+        self.steps.scatter(&timed.places, c, &mut all.places);
         for (slot, &s) in self.steps.segments().iter().enumerate() {
             let range = self.range(s as usize);
             if timed.apart[slot] && !range.is_empty() {

@@ -4,11 +4,10 @@
 use candle_core::{Result, Tensor};
 
 use super::super::activation::{sigmoid, tanh};
-use super::super::buffer::floats;
 use super::super::simd::{sigmoid_one, simd, tanh_one};
-use super::super::steps::Steps;
-use super::super::views::{Into, Target, View, product};
-use super::{Cell, Direction, Gradients, Layer, Weights, repeat};
+use super::pass::{Step, StepBack};
+use super::weights::Weights;
+use super::{Cell, Direction, Layer};
 use crate::backend::param::Param;
 use crate::backend::rows::Offsets;
 
@@ -41,14 +40,6 @@ fn direction(offsets: &Offsets, [w_ih, w_hh, b_ih, b_hh]: [&Param; 4], reverse: 
 
 struct Gru;
 
-/// All in the order of time.
-struct Saved {
-    /// Gates after their activations, `[N, 3h]`.
-    gates: Vec<f32>,
-    /// The state's part of the new gate, `[N, h]`.
-    parts: Vec<f32>,
-}
-
 impl Weights {
     fn state_bias(&self) -> &Param {
         self.state_bias.as_ref().unwrap_or(&self.bias)
@@ -58,53 +49,17 @@ impl Weights {
 impl Cell for Gru {
     const GATES: usize = 3;
     const NAME: &'static str = "gru";
-    type Saved = Saved;
+    const CARRIES: bool = true;
 
-    fn forward(weights: &Weights, mut gates: Vec<f32>, steps: &Steps) -> Result<(Vec<f32>, Saved)> {
-        let (h, width, w) = (weights.hidden(), weights.width(), weights.transposed()?);
-        let bias = floats(weights.state_bias().var.as_tensor())?;
-        let [mut states, mut parts] = [(); 2].map(|()| vec![0.0; steps.rows() * h]);
-        let nothing = vec![0.0; steps.running(0) * h];
-        let mut sums = vec![0.0; steps.running(0) * width];
-        for t in 0..steps.count() {
-            let (at, n) = (steps.at(t), steps.running(t));
-            let (states_before, state) = states.split_at_mut(at.start * h);
-            let sums = &mut sums[..n * width];
-            repeat(&bias, sums);
-            let mut before = &nothing[..];
-            if t > 0 {
-                before = &states_before[steps.at(t - 1).start * h..];
-                let (before, w) = (View::new(before, n, h), View::new(&w, h, width));
-                product(Target::new(sums, n, width), Into::Add, 1.0, before, w);
-            }
-            let gates = &mut gates[at.start * width..at.end * width];
-            step(h, gates, sums, before, &mut parts[at.start * h..at.end * h], state);
-        }
-        Ok((states, Saved { gates, parts }))
+    fn step(step: &mut Step<'_>) {
+        forward(step);
     }
 
-    fn backward(w: &Weights, s: &[f32], saved: &Saved, grad: &mut [f32], steps: &Steps) -> Result<Gradients> {
-        let (h, width, w_hh) = (w.hidden(), w.width(), floats(w.w_hh.var.as_tensor())?);
-        let [mut inputs, mut states] = [(); 2].map(|()| vec![0.0; steps.rows() * width]);
-        let mut carried = vec![0.0; steps.running(0) * h];
-        let nothing = vec![0.0; steps.running(0) * h];
-        for t in (0..steps.count()).rev() {
-            let (at, later) = (steps.at(t), steps.running(t + 1));
-            let grad = &mut grad[at.start * h..at.end * h];
-            grad.iter_mut().zip(&carried[..later * h]).for_each(|(g, c)| *g += c);
-            let (here, after) = states.split_at_mut(at.end * width);
-            let g = View::new(after, later, width);
-            product(Target::new(grad, later, h), Into::Add, 1.0, g, View::new(&w_hh, width, h));
-            let before = if t > 0 { &s[steps.at(t - 1).start * h..] } else { &nothing[..] };
-            let gates = &saved.gates[at.start * width..at.end * width];
-            let parts = &saved.parts[at.start * h..at.end * h];
-            let out = [&mut inputs[at.start * width..at.end * width], &mut here[at.start * width..]];
-            step_back(h, gates, parts, before, grad, &mut carried, out);
-        }
-        Ok(Gradients { inputs, states: Some(states) })
+    fn step_back(step: &mut StepBack<'_>) {
+        backward(step);
     }
 
-    fn step(weights: &Weights, gates: &Tensor, (state, cell): &(Tensor, Tensor)) -> Result<(Tensor, Tensor)> {
+    fn step_plain(weights: &Weights, gates: &Tensor, (state, cell): &(Tensor, Tensor)) -> Result<(Tensor, Tensor)> {
         let h = weights.hidden();
         let w = weights.w_hh.tensor().t()?;
         let sums = state.matmul(&w)?.broadcast_add(&weights.state_bias().tensor())?;
@@ -116,65 +71,84 @@ impl Cell for Gru {
     }
 }
 
+/// The three gates of a row.
+#[inline(always)]
+fn gates(row: &[f32], h: usize) -> [&[f32]; 3] {
+    [&row[..h], &row[h..2 * h], &row[2 * h..3 * h]]
+}
+
+/// The three gates of a row.
+#[inline(always)]
+fn gates_mut(row: &mut [f32], h: usize) -> [&mut [f32]; 3] {
+    let (a, rest) = row.split_at_mut(h);
+    let (b, c) = rest.split_at_mut(h);
+    [a, b, &mut c[..h]]
+}
+
 simd! {
-    /// One step of as many rows as `gates` has, which get their activations; `sums` holds the
-    /// state's part of the gates.
-    fn step(h: usize, gates: &mut [f32], sums: &[f32], before: &[f32], parts: &mut [f32], states: &mut [f32]) {
-        for (row, gates) in gates.chunks_exact_mut(3 * h).enumerate() {
-            let (r, rest) = gates.split_at_mut(h);
-            let (z, n) = rest.split_at_mut(h);
-            let n = &mut n[..h];
-            let sums = &sums[row * 3 * h..][..3 * h];
-            let (sr, sz, sn) = (&sums[..h], &sums[h..2 * h], &sums[2 * h..][..h]);
-            let before = &before[row * h..][..h];
-            let parts = &mut parts[row * h..][..h];
-            let states = &mut states[row * h..][..h];
-            for k in 0..h {
-                r[k] = sigmoid_one(r[k] + sr[k]);
-                z[k] = sigmoid_one(z[k] + sz[k]);
-                parts[k] = sn[k];
-                n[k] = tanh_one(n[k] + r[k] * sn[k]);
-                states[k] = n[k] + z[k] * (before[k] - n[k]);
-            }
+    /// Gates and states of one step.
+    fn forward(s: &mut Step<'_>) {
+        let h = s.h;
+        for (slot, row) in s.rows.iter().enumerate() {
+            let row = *row as usize;
+            let sums = gates(&s.sums[slot * 3 * h..][..3 * h], h);
+            let of_row = gates_mut(&mut s.gates[row * 3 * h..][..3 * h], h);
+            units(of_row, sums, gates(s.bias, h), &mut s.units[row * h..][..h], &mut s.states[slot * h..][..h]);
         }
     }
 }
 
+#[inline(always)]
+fn units([r, z, n]: [&mut [f32]; 3], sums: [&[f32]; 3], bias: [&[f32]; 3], parts: &mut [f32], states: &mut [f32]) {
+    let h = states.len();
+    let [r, z, n, parts] = [&mut r[..h], &mut z[..h], &mut n[..h], &mut parts[..h]];
+    let (sums, bias) = (sums.map(|s| &s[..h]), bias.map(|b| &b[..h]));
+    for k in 0..h {
+        r[k] = sigmoid_one(r[k] + (sums[0][k] + bias[0][k]));
+        z[k] = sigmoid_one(z[k] + (sums[1][k] + bias[1][k]));
+        parts[k] = sums[2][k] + bias[2][k];
+        n[k] = tanh_one(n[k] + r[k] * parts[k]);
+        states[k] = n[k] + z[k] * (states[k] - n[k]);
+    }
+}
+
 simd! {
-    /// Gradients in front of the gates of one step, given that of its states; `carried` is what
-    /// goes to the states one step before, not by way of the gates. Fills the gradients of the
-    /// input's and of the state's parts.
-    fn step_back(
-        h: usize,
-        gates: &[f32],
-        parts: &[f32],
-        before: &[f32],
-        grad: &[f32],
-        carried: &mut [f32],
-        out: [&mut [f32]; 2],
-    ) {
-        let [inputs, states] = out;
-        for (row, gates) in gates.chunks_exact(3 * h).enumerate() {
-            let (r, z, n) = (&gates[..h], &gates[h..2 * h], &gates[2 * h..][..h]);
-            let (dr, rest) = inputs[row * 3 * h..][..3 * h].split_at_mut(h);
-            let (dz, dn) = rest.split_at_mut(h);
-            let dn = &mut dn[..h];
-            let (sr, rest) = states[row * 3 * h..][..3 * h].split_at_mut(h);
-            let (sz, sn) = rest.split_at_mut(h);
-            let sn = &mut sn[..h];
-            let parts = &parts[row * h..][..h];
-            let before = &before[row * h..][..h];
-            let grad = &grad[row * h..][..h];
-            let carried = &mut carried[row * h..][..h];
-            for k in 0..h {
-                dn[k] = grad[k] * (1.0 - z[k]) * (1.0 - n[k] * n[k]);
-                dz[k] = grad[k] * (before[k] - n[k]) * z[k] * (1.0 - z[k]);
-                dr[k] = dn[k] * parts[k] * r[k] * (1.0 - r[k]);
-                sr[k] = dr[k];
-                sz[k] = dz[k];
-                sn[k] = dn[k] * r[k];
-                carried[k] = grad[k] * z[k];
-            }
+    /// Gradients in front of the gates of one step, and what goes past them to the states before.
+    fn backward(s: &mut StepBack<'_>) {
+        let h = s.h;
+        for (slot, row) in s.rows.iter().enumerate() {
+            let row = *row as usize;
+            units_back(
+                gates(&s.saved.gates[row * 3 * h..][..3 * h], h),
+                [&s.saved.units[row * h..][..h], &s.before[row * h..][..h], &s.grad[row * s.stride + s.column..][..h]],
+                &mut s.carried[slot * h..][..h],
+                gates_mut(&mut s.inputs[row * 3 * h..][..3 * h], h),
+                gates_mut(&mut s.sums[slot * 3 * h..][..3 * h], h),
+            );
         }
+    }
+}
+
+#[inline(always)]
+fn units_back(
+    [r, z, n]: [&[f32]; 3],
+    [parts, before, grad]: [&[f32]; 3],
+    carried: &mut [f32],
+    [dr, dz, dn]: [&mut [f32]; 3],
+    [sr, sz, sn]: [&mut [f32]; 3],
+) {
+    let h = carried.len();
+    let [r, z, n, parts, before, grad] = [r, z, n, parts, before, grad].map(|x| &x[..h]);
+    let [dr, dz, dn] = [&mut dr[..h], &mut dz[..h], &mut dn[..h]];
+    let [sr, sz, sn] = [&mut sr[..h], &mut sz[..h], &mut sn[..h]];
+    for k in 0..h {
+        let dh = grad[k] + carried[k];
+        dn[k] = dh * (1.0 - z[k]) * (1.0 - n[k] * n[k]);
+        dz[k] = dh * (before[k] - n[k]) * z[k] * (1.0 - z[k]);
+        dr[k] = dn[k] * parts[k] * r[k] * (1.0 - r[k]);
+        sr[k] = dr[k];
+        sz[k] = dz[k];
+        sn[k] = dn[k] * r[k];
+        carried[k] = dh * z[k];
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use candle_core::{Result, Tensor, bail};
 
-use super::buffer::is_fused;
+use super::buffer::{floats, is_fused};
 use super::mapped::mapped;
-use super::simd;
+use super::simd::{self, simd};
 use crate::backend::rows::Offsets;
 
 fn check(x: &Tensor, offsets: &Offsets) -> Result<(usize, usize, usize)> {
@@ -77,20 +77,40 @@ fn scaled_sum(x: &Tensor, offsets: &Offsets, name: &'static str, scale: fn(usize
 /// The greatest number of each column in each segment; of equals, the first gets the gradient.
 pub fn max(x: &Tensor, offsets: &Offsets) -> Result<Tensor> {
     let (_, d, s) = check(x, offsets)?;
-    let numbers = x.detach().to_dtype(candle_core::DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+    let x = x.contiguous()?;
+    let wide = x.detach().to_dtype(candle_core::DType::F32)?.to_device(&candle_core::Device::Cpu)?;
+    let numbers = floats(&wide)?;
     // Position of the maximum; an empty segment has none.
     let mut best = vec![u32::MAX; s * d];
-    for i in 0..s {
-        for row in range(offsets, i) {
-            for j in 0..d {
-                let at = &mut best[i * d + j];
-                if *at == u32::MAX || numbers[row * d + j] > numbers[*at as usize] {
-                    *at = (row * d + j) as u32;
+    let mut values = vec![0.0; d];
+    for (i, best) in best.chunks_exact_mut(d.max(1)).enumerate() {
+        let rows = range(offsets, i);
+        best_rows(&numbers[rows.start * d..rows.end * d], rows.start * d, &mut values, best);
+    }
+    drop(numbers);
+    pick(&x, best, (s, d))
+}
+
+simd! {
+    /// The flat position, from `start` on, of the greatest number of each column of `rows`.
+    fn best_rows(rows: &[f32], start: usize, values: &mut [f32], best: &mut [u32]) {
+        let d = best.len();
+        for (row, numbers) in rows.chunks_exact(d.max(1)).enumerate() {
+            let first = (start + row * d) as u32;
+            if row == 0 {
+                values.copy_from_slice(numbers);
+                for (j, at) in best.iter_mut().enumerate() {
+                    *at = first + j as u32;
                 }
+                continue;
+            }
+            for (j, ((value, at), x)) in values.iter_mut().zip(&mut *best).zip(numbers).enumerate() {
+                let more = *x > *value;
+                *at = if more { first + j as u32 } else { *at };
+                *value = if more { *x } else { *value };
             }
         }
     }
-    pick(x, best, (s, d))
 }
 
 /// The first row of each segment: `x [N, d]` to `[S, d]`.

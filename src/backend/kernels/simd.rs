@@ -4,104 +4,128 @@
 //! Coefficients: exp from Cephes (Moshier), tanh and erf from the rational approximations of
 //! Eigen and XLA.
 
-/// Defines a function whose body is also compiled for AVX-512 and AVX2. Write loops in it as `for`:
-/// closures given to `for_each` may not be inlined, and then stay at the baseline.
+/// Defines a function whose body is also compiled for AVX-512 and AVX2, with `FMA` true where a
+/// product and a sum are one instruction. Write loops in it as `for`: closures given to `for_each`
+/// may not be inlined, and then stay at the baseline.
 macro_rules! simd {
     ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
         $(#[$meta])*
         $vis fn $name($($arg: $ty),*) $(-> $ret)? {
             #[inline(always)]
-            fn body($($arg: $ty),*) $(-> $ret)? $body
+            fn body<const FMA: bool>($($arg: $ty),*) $(-> $ret)? $body
             #[cfg(target_arch = "x86_64")]
             {
-                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
                 fn widest($($arg: $ty),*) $(-> $ret)? {
-                    body($($arg),*)
+                    body::<true>($($arg),*)
                 }
-                #[target_feature(enable = "avx2")]
+                #[target_feature(enable = "avx2,fma")]
                 fn wide($($arg: $ty),*) $(-> $ret)? {
-                    body($($arg),*)
+                    body::<true>($($arg),*)
                 }
-                if $crate::backend::kernels::simd::has_avx512() {
+                match $crate::backend::kernels::simd::level() {
                     // SAFETY: the processor has what `widest` is compiled for.
-                    return unsafe { widest($($arg),*) };
-                }
-                if std::arch::is_x86_feature_detected!("avx2") {
+                    $crate::backend::kernels::simd::Level::Avx512 => return unsafe { widest($($arg),*) },
                     // SAFETY: the processor has what `wide` is compiled for.
-                    return unsafe { wide($($arg),*) };
+                    $crate::backend::kernels::simd::Level::Avx2 => return unsafe { wide($($arg),*) },
+                    $crate::backend::kernels::simd::Level::Baseline => {}
                 }
             }
-            body($($arg),*)
+            body::<{ cfg!(target_arch = "aarch64") }>($($arg),*)
         }
     };
 }
 pub(crate) use simd;
 
-/// Whether the processor has AVX-512 as the widest functions need it.
+/// What the processor has.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Level {
+    /// What every processor of its kind has.
+    Baseline,
+    /// AVX2 and FMA.
+    Avx2,
+    /// AVX-512 as the widest functions need it.
+    Avx512,
+}
+
+/// What this processor has.
 #[cfg(target_arch = "x86_64")]
 #[inline]
-pub(crate) fn has_avx512() -> bool {
+pub(crate) fn level() -> Level {
     use std::arch::is_x86_feature_detected as has;
-    has!("avx512f") && has!("avx512bw") && has!("avx512dq") && has!("avx512vl")
+    if !(has!("avx2") && has!("fma")) {
+        Level::Baseline
+    } else if has!("avx512f") && has!("avx512bw") && has!("avx512dq") && has!("avx512vl") {
+        Level::Avx512
+    } else {
+        Level::Avx2
+    }
+}
+
+/// `a b + c`, rounded once where `FMA`.
+#[inline(always)]
+pub(crate) fn fused<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
+    if FMA { a.mul_add(b, c) } else { a * b + c }
 }
 
 /// e to the power of `x`, never 0 and never infinite.
 #[inline(always)]
-pub(super) fn exp_one(x: f32) -> f32 {
+pub(super) fn exp_one<const FMA: bool>(x: f32) -> f32 {
     const ROUND: f32 = 12_582_912.0;
     let x = x.clamp(-87.3, 88.3);
-    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let shifted = fused::<FMA>(x, std::f32::consts::LOG2_E, ROUND);
     let n = shifted - ROUND;
-    let r = x - n * 0.693_359_4 + n * 2.121_944_4e-4;
+    let r = fused::<FMA>(n, 2.121_944_4e-4, fused::<FMA>(n, -0.693_359_4, x));
     let mut p = 1.987_569_1e-4;
     for c in [1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5] {
-        p = p * r + c;
+        p = fused::<FMA>(p, r, c);
     }
     let power = f32::from_bits(shifted.to_bits().wrapping_add(127) << 23);
-    (p * r * r + r + 1.0) * power
+    (fused::<FMA>(p * r, r, r) + 1.0) * power
 }
 
 /// Hyperbolic tangent of `x`.
 #[inline(always)]
-pub(super) fn tanh_one(x: f32) -> f32 {
+pub(super) fn tanh_one<const FMA: bool>(x: f32) -> f32 {
     let x = x.clamp(-7.905_311, 7.905_311);
     let s = x * x;
     let mut p = -2.760_768_5e-16;
     for c in [2.000_188e-13, -8.604_672e-11, 5.122_297e-8, 1.485_722_4e-5, 6.372_619_3e-4, 4.893_524_6e-3] {
-        p = p * s + c;
+        p = fused::<FMA>(p, s, c);
     }
     let mut q = 1.198_258_4e-6;
     for c in [1.185_347_1e-4, 2.268_434_6e-3, 4.893_525e-3] {
-        q = q * s + c;
+        q = fused::<FMA>(q, s, c);
     }
     x * p / q
 }
 
 /// Logistic function of `x`.
 #[inline(always)]
-pub(super) fn sigmoid_one(x: f32) -> f32 {
-    1.0 / (1.0 + exp_one(-x))
+pub(super) fn sigmoid_one<const FMA: bool>(x: f32) -> f32 {
+    1.0 / (1.0 + exp_one::<FMA>(-x))
 }
 
 #[inline(always)]
-fn erf_one(x: f32) -> f32 {
+fn erf_one<const FMA: bool>(x: f32) -> f32 {
     let x = x.clamp(-3.832_507, 3.832_507);
     let s = x * x;
     let mut p = 2.290_506_6e-4;
     for c in [3.408_291e-3, 5.095_569_6e-2, 1.852_083_2e-1, std::f32::consts::FRAC_2_SQRT_PI] {
-        p = p * s + c;
+        p = fused::<FMA>(p, s, c);
     }
     let mut q = -1.179_160_3e-7;
     for c in [2.354_796_6e-5, 1.017_962_5e-3, 1.407_047e-2, 1.109_850_5e-1, 4.974_692_5e-1, 1.0] {
-        q = q * s + c;
+        q = fused::<FMA>(q, s, c);
     }
     x * p / q
 }
 
 /// The normal distribution function.
 #[inline(always)]
-fn phi_one(x: f32) -> f32 {
-    0.5 + 0.5 * erf_one(x * std::f32::consts::FRAC_1_SQRT_2)
+fn phi_one<const FMA: bool>(x: f32) -> f32 {
+    0.5 + 0.5 * erf_one::<FMA>(x * std::f32::consts::FRAC_1_SQRT_2)
 }
 
 simd! {
@@ -162,7 +186,7 @@ simd! {
     /// Hyperbolic tangent.
     pub fn tanh(x: &mut [f32]) {
         for x in x {
-            *x = tanh_one(*x);
+            *x = tanh_one::<FMA>(*x);
         }
     }
 }
@@ -171,7 +195,7 @@ simd! {
     /// Logistic function.
     pub fn sigmoid(x: &mut [f32]) {
         for x in x {
-            *x = sigmoid_one(*x);
+            *x = sigmoid_one::<FMA>(*x);
         }
     }
 }
@@ -180,7 +204,7 @@ simd! {
     /// Exact GELU.
     pub fn gelu(x: &mut [f32]) {
         for x in x {
-            *x *= phi_one(*x);
+            *x *= phi_one::<FMA>(*x);
         }
     }
 }
@@ -217,7 +241,7 @@ simd! {
     pub fn gelu_gradient(x: &[f32], grad: &mut [f32]) {
         const DENSITY: f32 = 0.398_942_3;
         for (g, x) in grad.iter_mut().zip(x) {
-            *g *= phi_one(*x) + x * DENSITY * exp_one(-0.5 * x * x);
+            *g *= phi_one::<FMA>(*x) + x * DENSITY * exp_one::<FMA>(-0.5 * x * x);
         }
     }
 }
@@ -227,7 +251,7 @@ simd! {
     pub fn softmax(row: &mut [f32]) {
         let top = lanes(row, row, f32::MIN, |top, x, _| if x > top { x } else { top }, f32::max);
         for x in &mut *row {
-            *x = exp_one(*x - top);
+            *x = exp_one::<FMA>(*x - top);
         }
         let total = lanes(row, row, 0.0, |sum, x, _| sum + x, |a, b| a + b);
         for x in &mut *row {
@@ -240,7 +264,7 @@ simd! {
     /// `log Σ exp(x)`, with its numbers kept in range.
     pub fn log_sum_exp(x: &[f32]) -> f32 {
         let top = lanes(x, x, f32::MIN, |top, x, _| if x > top { x } else { top }, f32::max);
-        lanes(x, x, 0.0, |sum, x, _| sum + exp_one(x - top), |a, b| a + b).ln() + top
+        lanes(x, x, 0.0, |sum, x, _| sum + exp_one::<FMA>(x - top), |a, b| a + b).ln() + top
     }
 }
 
@@ -271,7 +295,33 @@ simd! {
     }
 }
 
-/// Folds pairs in eight lanes, so that it vectorises (and sums round less), then the lanes.
+/// Numbers that loops over several arrays hold at a time.
+pub(super) const LANES: usize = 16;
+
+/// The numbers of `x` from `at` on, 0 past its end.
+#[inline(always)]
+pub(super) fn load(x: &[f32], at: usize) -> [f32; LANES] {
+    match x[at..].first_chunk() {
+        Some(numbers) => *numbers,
+        None => {
+            let mut numbers = [0.0; LANES];
+            numbers[..x.len() - at].copy_from_slice(&x[at..]);
+            numbers
+        }
+    }
+}
+
+/// Puts numbers at `at` of `x`, as many as there is room for.
+#[inline(always)]
+pub(super) fn store(numbers: &[f32; LANES], x: &mut [f32], at: usize) {
+    let most = LANES.min(x.len() - at);
+    match x[at..].first_chunk_mut() {
+        Some(whole) => *whole = *numbers,
+        None => x[at..].copy_from_slice(&numbers[..most]),
+    }
+}
+
+/// Folds pairs in sixteen lanes, so that it vectorises (and sums round less), then the lanes.
 #[inline(always)]
 pub(super) fn lanes(
     a: &[f32],
@@ -280,9 +330,9 @@ pub(super) fn lanes(
     step: impl Fn(f32, f32, f32) -> f32,
     join: impl Fn(f32, f32) -> f32,
 ) -> f32 {
-    let mut all = [start; 8];
-    let whole = a.len() / 8 * 8;
-    for (a, b) in a[..whole].chunks_exact(8).zip(b[..whole].chunks_exact(8)) {
+    let mut all = [start; 16];
+    let whole = a.len() / 16 * 16;
+    for (a, b) in a[..whole].chunks_exact(16).zip(b[..whole].chunks_exact(16)) {
         for ((lane, a), b) in all.iter_mut().zip(a).zip(b) {
             *lane = step(*lane, *a, *b);
         }
@@ -311,14 +361,17 @@ mod tests {
 
     #[test]
     fn functions_match_double_precision() {
-        close(exp_one, f64::exp, -87.0, 88.0);
-        close(tanh_one, f64::tanh, -12.0, 12.0);
-        close(erf_one, candle_core::cpu::erf::erf_f64, -6.0, 6.0);
+        close(exp_one::<true>, f64::exp, -87.0, 88.0);
+        close(tanh_one::<true>, f64::tanh, -12.0, 12.0);
+        close(erf_one::<true>, candle_core::cpu::erf::erf_f64, -6.0, 6.0);
+        close(exp_one::<false>, f64::exp, -87.0, 88.0);
+        close(tanh_one::<false>, f64::tanh, -12.0, 12.0);
+        close(erf_one::<false>, candle_core::cpu::erf::erf_f64, -6.0, 6.0);
     }
 
     #[test]
     fn not_a_number_is_not_hidden() {
-        for one in [exp_one, tanh_one, erf_one] {
+        for one in [exp_one::<false>, tanh_one::<false>, erf_one::<false>] {
             assert!(one(f32::NAN).is_nan());
         }
         let mut x = [f32::NAN];

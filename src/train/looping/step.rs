@@ -168,13 +168,9 @@ impl<M: Trainee, F: Feed<Batch = M::Batch>> Run<'_, M, F> {
         let norm = squares.iter().flatten().sum::<f64>().sqrt();
         // As torch.nn.utils.clip_grad_norm_: scaled by max / (norm + 1e-6) where that is below 1.
         let scale = stage.plan.clip.map_or(1.0, |most| (most / (norm + 1e-6)).min(1.0));
-        for (index, param) in params.iter().enumerate().filter(|(i, _)| squares[*i].is_some()) {
-            let start = param.sink.offset();
-            let grad = &mut flat[start..start + param.len()];
-            let stepped = stage.optimizer.step(index, param, grad, lr, scale as f32);
-            stepped.map_err(|error| broken("an optimiser step", &error))?;
-            grads.used(index);
-        }
+        let stepped = stage.optimizer.step(params, &mut flat, |index| squares[index].is_some(), lr, scale as f32);
+        stepped.map_err(|error| broken("an optimiser step", &error))?;
+        squares.iter().enumerate().filter(|(_, s)| s.is_some()).for_each(|(index, _)| grads.used(index));
         drop(flat);
         stage.balancer.step(lr);
         for param in stage.watch.zeros(&squares) {

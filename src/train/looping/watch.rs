@@ -72,11 +72,17 @@ impl Watch {
 
 /// Σ g² of each parameter that `counts`.
 pub(super) fn squares(params: &[Param], flat: &[f32], counts: impl Fn(usize) -> bool) -> Vec<Option<f64>> {
-    let of = |(index, param): (usize, &Param)| {
-        let start = param.sink.offset();
-        counts(index).then(|| square(&flat[start..start + param.len()]))
+    let grad = |param: &Param| &flat[param.sink.offset()..][..param.len()];
+    let those: Vec<(usize, &[f32])> =
+        params.iter().enumerate().filter(|(i, _)| counts(*i)).map(|(i, param)| (i, grad(param))).collect();
+    let total: usize = those.iter().map(|(_, grad)| grad.len()).sum();
+    let sums: Vec<f64> = match total < 2 * CHUNK {
+        true => those.iter().map(|(_, grad)| square(grad)).collect(),
+        false => those.par_iter().map(|(_, grad)| square(grad)).collect(),
     };
-    params.iter().enumerate().map(of).collect()
+    let mut all = vec![None; params.len()];
+    those.iter().zip(sums).for_each(|((index, _), sum)| all[*index] = Some(sum));
+    all
 }
 
 fn square(grad: &[f32]) -> f64 {

@@ -15,7 +15,10 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
+
 use candle_core::{DType, Device, Result, Tensor};
+use rayon::prelude::*;
 
 use crate::backend::Param;
 use crate::plan::OptimizerPlan;
@@ -88,6 +91,12 @@ struct Place {
     len: usize,
 }
 
+impl Place {
+    fn range(&self) -> Range<usize> {
+        self.offset..self.offset + self.len
+    }
+}
+
 /// A rule with its state for all parameters.
 pub struct Optimizer {
     rule: Box<dyn Rule>,
@@ -136,16 +145,37 @@ impl Optimizer {
         self.factors[index] = factor;
     }
 
-    /// One step of parameter `index`, whose gradient is `grad` times `scale`. Leaves `grad` zero.
-    pub fn step(&mut self, index: usize, param: &Param, grad: &mut [f32], lr: f64, scale: f32) -> Result<()> {
-        let at = self.count(index, lr, scale);
-        if !self.on_host(param.var.device()) {
-            self.step_on_device(index, param, grad, &at)?;
-            grad.fill(0.0);
+    /// One step of the parameters that `count`, whose gradients are those of the flat array times
+    /// `scale`. Leaves these gradients zero.
+    pub fn step(
+        &mut self,
+        params: &[Param],
+        flat: &mut [f32],
+        counts: impl Fn(usize) -> bool,
+        lr: f64,
+        scale: f32,
+    ) -> Result<()> {
+        let those: Vec<usize> = (0..params.len()).filter(|index| counts(*index)).collect();
+        let steps: Vec<At> = those.iter().map(|index| self.count(*index, lr, scale)).collect();
+        if those.iter().any(|index| !self.on_host(params[*index].var.device())) {
+            for (index, at) in those.iter().zip(&steps) {
+                let grad = &mut flat[self.places[*index].range()];
+                self.step_on_device(*index, &params[*index], grad, at)?;
+                grad.fill(0.0);
+            }
             return Ok(());
         }
-        let (a, b) = state_of(&mut self.flat, &self.places[index]);
-        param.var.as_tensor().inplace_op1(&Pass::new(self.rule.as_ref(), at, grad, a, b))
+        let ranges: Vec<Range<usize>> = those.iter().map(|index| self.places[*index].range()).collect();
+        let mut state = self.flat.iter_mut().map(|all| pieces(all, &ranges));
+        let [a, b] = [(); 2].map(|()| state.next().unwrap_or_else(|| pieces(&mut [], &[])));
+        let passes = pieces(flat, &ranges).zip(steps).zip(a.zip(b)).zip(&those);
+        let passes = passes.map(|(((grad, at), (a, b)), index)| (index, Pass::new(self.rule.as_ref(), at, grad, a, b)));
+        let run = |(index, pass): &(&usize, Pass)| params[**index].var.as_tensor().inplace_op1(pass);
+        let passes: Vec<(&usize, Pass)> = passes.collect();
+        match ranges.iter().map(Range::len).sum::<usize>() < pass::CHUNK {
+            true => passes.iter().try_for_each(run),
+            false => passes.par_iter().try_for_each(run),
+        }
     }
 
     /// One step over an array of our own, such as the learned weights of a balancer.
@@ -182,9 +212,20 @@ impl Optimizer {
     }
 }
 
+/// The parts of an array at these ranges, which go up, and then empty ones.
+fn pieces<'a>(mut all: &'a mut [f32], ranges: &[Range<usize>]) -> impl Iterator<Item = &'a mut [f32]> + use<'a> {
+    let (mut parts, mut before) = (Vec::with_capacity(ranges.len()), 0);
+    for range in ranges {
+        let (here, rest) = all.split_at_mut(range.end - before);
+        parts.push(&mut here[range.start - before..]);
+        (all, before) = (rest, range.end);
+    }
+    parts.into_iter().chain(std::iter::repeat_with(Default::default))
+}
+
 /// A parameter's part of the flat state.
 fn state_of<'a>(flat: &'a mut [Vec<f32>], place: &Place) -> (&'a mut [f32], &'a mut [f32]) {
-    let range = place.offset..place.offset + place.len;
+    let range = place.range();
     match flat {
         [] => (&mut [], &mut []),
         [a] => (&mut a[range], &mut []),

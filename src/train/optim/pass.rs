@@ -10,7 +10,7 @@ use super::{At, Rule};
 
 /// Numbers that one piece of work covers. Fixed, though nothing depends on it: rules treat
 /// numbers independently, so the result is the same for any number of threads.
-const CHUNK: usize = 1 << 15;
+pub(super) const CHUNK: usize = 1 << 15;
 
 /// A rule on its way over one parameter.
 pub(super) struct Pass<'a> {

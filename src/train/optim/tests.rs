@@ -18,13 +18,24 @@ fn values(param: &Param) -> Vec<f32> {
     param.var.as_detached_tensor().to_vec1().unwrap()
 }
 
+/// A step of parameter `index` alone.
+fn step(optimizer: &mut Optimizer, index: usize, params: &[Param], grad: &[f32], lr: f64, scale: f32) {
+    let mut flat: Vec<f32> = params
+        .iter()
+        .enumerate()
+        .flat_map(|(i, p)| if i == index { grad.to_vec() } else { vec![7.0; p.len()] })
+        .collect();
+    optimizer.step(params, &mut flat, |i| i == index, lr, scale).unwrap();
+    assert!(flat.iter().all(|g| *g == 0.0 || *g == 7.0));
+}
+
 fn run(plan: &OptimizerPlan, through_tensors: bool, scale: f32) -> Vec<f32> {
     let (params, _) = params(&[0.5, -1.25]);
     let mut optimizer = Optimizer::new(plan, &params);
     optimizer.through_tensors = through_tensors;
     for grad in GRADS {
         let grad = grad.map(|g| g / scale);
-        optimizer.step(0, &params[0], &mut grad.clone(), plan.lr(), scale).unwrap();
+        step(&mut optimizer, 0, &params, &grad, plan.lr(), scale);
     }
     values(&params[0])
 }
@@ -79,13 +90,13 @@ fn a_large_parameter_in_pieces_equals_small_ones() {
     let (large, _) = params(&start);
     let mut optimizer = Optimizer::new(&adam(0.01), &large);
     for _ in 0..3 {
-        optimizer.step(0, &large[0], &mut grad.clone(), 0.01, 1.0).unwrap();
+        step(&mut optimizer, 0, &large, &grad, 0.01, 1.0);
     }
     for at in [0usize, 16_383, 16_384, 39_999] {
         let (small, _) = params(&start[at..=at]);
         let mut optimizer = Optimizer::new(&adam(0.01), &small);
         for _ in 0..3 {
-            optimizer.step(0, &small[0], &mut grad.clone()[at..=at], 0.01, 1.0).unwrap();
+            step(&mut optimizer, 0, &small, &grad[at..=at], 0.01, 1.0);
         }
         assert_eq!(values(&large[0])[at], values(&small[0])[0]);
     }
@@ -97,9 +108,9 @@ fn factors_and_steps_belong_to_each_parameter() {
     let (params, _) = flat_params(tensors.into()).unwrap();
     let mut optimizer = Optimizer::new(&adam(0.0), &params);
     optimizer.set_factor(1, 0.1);
-    optimizer.step(0, &params[0], &mut [1.0], 0.01, 1.0).unwrap();
-    optimizer.step(0, &params[0], &mut [1.0], 0.01, 1.0).unwrap();
-    optimizer.step(1, &params[1], &mut [1.0], 0.01, 1.0).unwrap();
+    step(&mut optimizer, 0, &params, &[1.0], 0.01, 1.0);
+    step(&mut optimizer, 0, &params, &[1.0], 0.01, 1.0);
+    step(&mut optimizer, 1, &params, &[1.0], 0.01, 1.0);
     assert_eq!(optimizer.steps(), [2, 1]);
     // Adam's first steps have length lr, whatever the gradient.
     assert!((values(&params[0])[0] - 0.98).abs() < 1e-6);
@@ -112,7 +123,7 @@ fn state_comes_back() {
         let (one, _) = params(&[0.5, -1.25]);
         let mut first = Optimizer::new(&adam(0.01), &one);
         first.through_tensors = through_tensors;
-        first.step(0, &one[0], &mut [0.3, -0.2], 0.01, 1.0).unwrap();
+        step(&mut first, 0, &one, &[0.3, -0.2], 0.01, 1.0);
         let saved = first.save("optimizer").unwrap();
         assert_eq!(saved[0].name, "optimizer/m/p");
         let (two, _) = params(&values(&one[0]));
@@ -120,8 +131,8 @@ fn state_comes_back() {
         second.through_tensors = through_tensors;
         let find = |name: &str| saved.iter().find(|s| s.name == name).map(|s| s.data.clone());
         second.load("optimizer", first.steps(), |_| Device::Cpu, find).unwrap();
-        for (optimizer, param) in [(&mut first, &one[0]), (&mut second, &two[0])] {
-            optimizer.step(0, param, &mut [-0.1, 0.4], 0.01, 1.0).unwrap();
+        for (optimizer, params) in [(&mut first, &one), (&mut second, &two)] {
+            step(optimizer, 0, params, &[-0.1, 0.4], 0.01, 1.0);
         }
         assert_eq!(values(&one[0]), values(&two[0]));
         assert!(second.load("optimizer", &[3], |_| Device::Cpu, |_| None).is_err());

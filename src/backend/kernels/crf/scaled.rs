@@ -189,7 +189,7 @@ simd! {
     fn exponentials(x: &mut [f32]) -> (f32, f32) {
         let top = lanes(x, x, f32::MIN, |top, x, _| if x > top { x } else { top }, f32::max);
         for x in &mut *x {
-            *x = exp_one(*x - top);
+            *x = exp_one::<FMA>(*x - top);
         }
         (top, lanes(x, x, 0.0, |sum, x, _| sum + x, |a, b| a + b))
     }

@@ -4,7 +4,7 @@
 use candle_core::{Result, Tensor};
 
 use super::super::activation::{sigmoid, tanh};
-use super::super::simd::{sigmoid_one, simd, tanh_one};
+use super::super::simd::{LANES, fused, load, sigmoid_one, simd, store, tanh_one};
 use super::pass::{Step, StepBack};
 use super::weights::Weights;
 use super::{Cell, Direction, Layer};
@@ -93,22 +93,35 @@ simd! {
             let row = *row as usize;
             let sums = gates(&s.sums[slot * 3 * h..][..3 * h], h);
             let of_row = gates_mut(&mut s.gates[row * 3 * h..][..3 * h], h);
-            units(of_row, sums, gates(s.bias, h), &mut s.units[row * h..][..h], &mut s.states[slot * h..][..h]);
+            units::<FMA>(of_row, sums, gates(s.bias, h), &mut s.units[row * h..][..h], &mut s.states[slot * h..][..h]);
         }
     }
 }
 
 #[inline(always)]
-fn units([r, z, n]: [&mut [f32]; 3], sums: [&[f32]; 3], bias: [&[f32]; 3], parts: &mut [f32], states: &mut [f32]) {
-    let h = states.len();
-    let [r, z, n, parts] = [&mut r[..h], &mut z[..h], &mut n[..h], &mut parts[..h]];
-    let (sums, bias) = (sums.map(|s| &s[..h]), bias.map(|b| &b[..h]));
-    for k in 0..h {
-        r[k] = sigmoid_one(r[k] + (sums[0][k] + bias[0][k]));
-        z[k] = sigmoid_one(z[k] + (sums[1][k] + bias[1][k]));
-        parts[k] = sums[2][k] + bias[2][k];
-        n[k] = tanh_one(n[k] + r[k] * parts[k]);
-        states[k] = n[k] + z[k] * (states[k] - n[k]);
+fn units<const FMA: bool>(
+    gates: [&mut [f32]; 3],
+    sums: [&[f32]; 3],
+    bias: [&[f32]; 3],
+    parts: &mut [f32],
+    states: &mut [f32],
+) {
+    for at in (0..states.len()).step_by(LANES) {
+        let [mut r, mut z, mut n] = [0, 1, 2].map(|g| load(gates[g], at));
+        let (sums, bias) = (sums.map(|s| load(s, at)), bias.map(|b| load(b, at)));
+        let (mut part, mut state) = ([0.0; LANES], load(states, at));
+        for k in 0..LANES {
+            r[k] = sigmoid_one::<FMA>(r[k] + (sums[0][k] + bias[0][k]));
+            z[k] = sigmoid_one::<FMA>(z[k] + (sums[1][k] + bias[1][k]));
+            part[k] = sums[2][k] + bias[2][k];
+            n[k] = tanh_one::<FMA>(fused::<FMA>(r[k], part[k], n[k]));
+            state[k] = fused::<FMA>(z[k], state[k] - n[k], n[k]);
+        }
+        for (g, numbers) in [r, z, n].iter().enumerate() {
+            store(numbers, gates[g], at);
+        }
+        store(&part, parts, at);
+        store(&state, states, at);
     }
 }
 
@@ -118,7 +131,7 @@ simd! {
         let h = s.h;
         for (slot, row) in s.rows.iter().enumerate() {
             let row = *row as usize;
-            units_back(
+            units_back::<FMA>(
                 gates(&s.saved.gates[row * 3 * h..][..3 * h], h),
                 [&s.saved.units[row * h..][..h], &s.before[row * h..][..h], &s.grad[row * s.stride + s.column..][..h]],
                 &mut s.carried[slot * h..][..h],
@@ -130,25 +143,30 @@ simd! {
 }
 
 #[inline(always)]
-fn units_back(
-    [r, z, n]: [&[f32]; 3],
+fn units_back<const FMA: bool>(
+    gates: [&[f32]; 3],
     [parts, before, grad]: [&[f32]; 3],
     carried: &mut [f32],
-    [dr, dz, dn]: [&mut [f32]; 3],
-    [sr, sz, sn]: [&mut [f32]; 3],
+    inputs: [&mut [f32]; 3],
+    states: [&mut [f32]; 3],
 ) {
-    let h = carried.len();
-    let [r, z, n, parts, before, grad] = [r, z, n, parts, before, grad].map(|x| &x[..h]);
-    let [dr, dz, dn] = [&mut dr[..h], &mut dz[..h], &mut dn[..h]];
-    let [sr, sz, sn] = [&mut sr[..h], &mut sz[..h], &mut sn[..h]];
-    for k in 0..h {
-        let dh = grad[k] + carried[k];
-        dn[k] = dh * (1.0 - z[k]) * (1.0 - n[k] * n[k]);
-        dz[k] = dh * (before[k] - n[k]) * z[k] * (1.0 - z[k]);
-        dr[k] = dn[k] * parts[k] * r[k] * (1.0 - r[k]);
-        sr[k] = dr[k];
-        sz[k] = dz[k];
-        sn[k] = dn[k] * r[k];
-        carried[k] = dh * z[k];
+    for at in (0..carried.len()).step_by(LANES) {
+        let [r, z, n] = gates.map(|x| load(x, at));
+        let [part, before, grad] = [parts, before, grad].map(|x| load(x, at));
+        let mut carry = load(carried, at);
+        let mut d = [[0.0; LANES]; 4];
+        for k in 0..LANES {
+            let dh = grad[k] + carry[k];
+            d[2][k] = dh * (1.0 - z[k]) * (1.0 - n[k] * n[k]);
+            d[1][k] = dh * (before[k] - n[k]) * z[k] * (1.0 - z[k]);
+            d[0][k] = d[2][k] * part[k] * r[k] * (1.0 - r[k]);
+            d[3][k] = d[2][k] * r[k];
+            carry[k] = dh * z[k];
+        }
+        for (g, numbers) in d[..3].iter().enumerate() {
+            store(numbers, inputs[g], at);
+            store(if g == 2 { &d[3] } else { numbers }, states[g], at);
+        }
+        store(&carry, carried, at);
     }
 }

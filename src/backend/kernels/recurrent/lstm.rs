@@ -4,7 +4,7 @@
 use candle_core::{Result, Tensor};
 
 use super::super::activation::{sigmoid, tanh};
-use super::super::simd::{sigmoid_one, simd, tanh_one};
+use super::super::simd::{LANES, fused, load, sigmoid_one, simd, store, tanh_one};
 use super::pass::{Step, StepBack};
 use super::weights::Weights;
 use super::{Cell, Direction, Layer};
@@ -79,25 +79,31 @@ simd! {
             let sums = gates(&s.sums[slot * 4 * h..][..4 * h], h);
             let of_row = gates_mut(&mut s.gates[row * 4 * h..][..4 * h], h);
             let (cells, states) = (&mut s.cells[slot * h..][..h], &mut s.states[slot * h..][..h]);
-            units(of_row, sums, cells, states);
+            units::<FMA>(of_row, sums, cells, states);
             s.units[row * h..][..h].copy_from_slice(cells);
         }
     }
 }
 
 #[inline(always)]
-fn units([i, f, g, o]: [&mut [f32]; 4], sums: [&[f32]; 4], cells: &mut [f32], states: &mut [f32]) {
-    let h = cells.len();
-    let [i, f, g, o] = [&mut i[..h], &mut f[..h], &mut g[..h], &mut o[..h]];
-    let sums = sums.map(|s| &s[..h]);
-    let states = &mut states[..h];
-    for k in 0..h {
-        i[k] = sigmoid_one(i[k] + sums[0][k]);
-        f[k] = sigmoid_one(f[k] + sums[1][k]);
-        g[k] = tanh_one(g[k] + sums[2][k]);
-        o[k] = sigmoid_one(o[k] + sums[3][k]);
-        cells[k] = f[k] * cells[k] + i[k] * g[k];
-        states[k] = o[k] * tanh_one(cells[k]);
+fn units<const FMA: bool>(gates: [&mut [f32]; 4], sums: [&[f32]; 4], cells: &mut [f32], states: &mut [f32]) {
+    for at in (0..cells.len()).step_by(LANES) {
+        let [mut i, mut f, mut g, mut o] = [0, 1, 2, 3].map(|n| load(gates[n], at));
+        let sums = sums.map(|s| load(s, at));
+        let (mut c, mut y) = (load(cells, at), [0.0; LANES]);
+        for k in 0..LANES {
+            i[k] = sigmoid_one::<FMA>(i[k] + sums[0][k]);
+            f[k] = sigmoid_one::<FMA>(f[k] + sums[1][k]);
+            g[k] = tanh_one::<FMA>(g[k] + sums[2][k]);
+            o[k] = sigmoid_one::<FMA>(o[k] + sums[3][k]);
+            c[k] = fused::<FMA>(f[k], c[k], i[k] * g[k]);
+            y[k] = o[k] * tanh_one::<FMA>(c[k]);
+        }
+        for (n, numbers) in [i, f, g, o].iter().enumerate() {
+            store(numbers, gates[n], at);
+        }
+        store(&c, cells, at);
+        store(&y, states, at);
     }
 }
 
@@ -113,7 +119,7 @@ simd! {
                 None => &nothing[..],
             };
             let out = &mut s.sums[slot * 4 * h..][..4 * h];
-            units_back(
+            units_back::<FMA>(
                 gates(&s.saved.gates[row * 4 * h..][..4 * h], h),
                 [before, &s.saved.units[row * h..][..h]],
                 [&s.grad[row * s.stride + s.column..][..h], &s.carried[slot * h..][..h]],
@@ -126,24 +132,30 @@ simd! {
 }
 
 #[inline(always)]
-fn units_back(
-    [i, f, g, o]: [&[f32]; 4],
+fn units_back<const FMA: bool>(
+    gates: [&[f32]; 4],
     [before, now]: [&[f32]; 2],
     [grad, carried]: [&[f32]; 2],
     cells: &mut [f32],
-    [di, df, dg, d_o]: [&mut [f32]; 4],
+    into: [&mut [f32]; 4],
 ) {
-    let h = cells.len();
-    let [i, f, g, o] = [&i[..h], &f[..h], &g[..h], &o[..h]];
-    let [di, df, dg, d_o] = [&mut di[..h], &mut df[..h], &mut dg[..h], &mut d_o[..h]];
-    let [before, now, grad, carried] = [&before[..h], &now[..h], &grad[..h], &carried[..h]];
-    for k in 0..h {
-        let (dh, squashed) = (grad[k] + carried[k], tanh_one(now[k]));
-        let dc = cells[k] + dh * o[k] * (1.0 - squashed * squashed);
-        di[k] = dc * g[k] * i[k] * (1.0 - i[k]);
-        df[k] = dc * before[k] * f[k] * (1.0 - f[k]);
-        dg[k] = dc * i[k] * (1.0 - g[k] * g[k]);
-        d_o[k] = dh * squashed * o[k] * (1.0 - o[k]);
-        cells[k] = dc * f[k];
+    for at in (0..cells.len()).step_by(LANES) {
+        let [i, f, g, o] = gates.map(|x| load(x, at));
+        let [before, now, grad, carried] = [before, now, grad, carried].map(|x| load(x, at));
+        let mut dc = load(cells, at);
+        let mut d = [[0.0; LANES]; 4];
+        for k in 0..LANES {
+            let (dh, squashed) = (grad[k] + carried[k], tanh_one::<FMA>(now[k]));
+            let c = fused::<FMA>(dh * o[k], 1.0 - squashed * squashed, dc[k]);
+            d[0][k] = c * g[k] * i[k] * (1.0 - i[k]);
+            d[1][k] = c * before[k] * f[k] * (1.0 - f[k]);
+            d[2][k] = c * i[k] * (1.0 - g[k] * g[k]);
+            d[3][k] = dh * squashed * o[k] * (1.0 - o[k]);
+            dc[k] = c * f[k];
+        }
+        for (n, numbers) in d.iter().enumerate() {
+            store(numbers, into[n], at);
+        }
+        store(&dc, cells, at);
     }
 }

@@ -152,12 +152,7 @@ pub(super) fn backward<C: Cell>(
 }
 
 /// The state that each row began with: 0 for the first of a sequence.
-fn states_before(
-    steps: &Steps,
-    back: isize,
-    (states, stride, column): (&[f32], usize, usize),
-    h: usize,
-) -> Vec<f32> {
+fn states_before(steps: &Steps, back: isize, (states, stride, column): (&[f32], usize, usize), h: usize) -> Vec<f32> {
     let mut before = vec![0.0; steps.rows() * h];
     for t in 1..steps.count() {
         for row in steps.rows_at(t) {

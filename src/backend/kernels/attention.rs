@@ -108,7 +108,7 @@ struct Block {
 }
 
 impl Heads {
-    fn new(
+    pub(super) fn new(
         heads: usize,
         width: usize,
         dropout: Option<(f32, Draw)>,
@@ -127,7 +127,7 @@ impl Heads {
         Ok(Self { heads, width, dropout, causal, queries: queries.clone(), keys: keys.clone(), longest })
     }
 
-    fn check(&self, rows: usize, keys: usize) -> Result<()> {
+    pub(super) fn check(&self, rows: usize, keys: usize) -> Result<()> {
         let last = |offsets: &Offsets| offsets.last().map_or(0, |o| *o as usize);
         if last(&self.queries) != rows || last(&self.keys) != keys {
             bail!("offsets of {} and {} rows for {rows} and {keys}", last(&self.queries), last(&self.keys));
@@ -229,6 +229,20 @@ impl Heads {
         out
     }
 
+    /// Self-attention over queries, keys and values side by side.
+    pub(super) fn within(&self, qkv: &[f32], rows: usize) -> Vec<f32> {
+        self.forward(self.in_one(qkv), rows)
+    }
+
+    /// The gradient of what [`Heads::within`] takes.
+    pub(super) fn within_gradient(&self, qkv: &[f32], grad: &[f32]) -> Vec<f32> {
+        let mut out = vec![0.0; qkv.len()];
+        let shared = Shared::new(&mut out);
+        let slots = [0, 1, 2].map(|i| Slot { numbers: &shared, stride: 3 * self.width, at: i * self.width });
+        self.backward(self.in_one(qkv), grad, slots);
+        out
+    }
+
     /// Adds the gradients of queries, keys and values to `into`, given that of the result.
     fn backward(&self, parts: Three<Part>, grad: &[f32], into: Three<Slot>) {
         let grad = Part { numbers: grad, stride: self.width, at: 0 };
@@ -293,16 +307,12 @@ impl CustomOp1 for Heads {
 
     fn cpu_fwd(&self, qkv: &CpuStorage, l: &Layout) -> Result<(CpuStorage, Shape)> {
         let rows = l.dims()[0];
-        result(self.forward(self.in_one(operand(qkv, l)?), rows), (rows, self.width))
+        result(self.within(operand(qkv, l)?, rows), (rows, self.width))
     }
 
     fn bwd(&self, qkv: &Tensor, _: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
         let grad = grad.contiguous()?;
-        let mut out = vec![0.0; qkv.elem_count()];
-        let shared = Shared::new(&mut out);
-        let slots = [0, 1, 2].map(|i| Slot { numbers: &shared, stride: 3 * self.width, at: i * self.width });
-        self.backward(self.in_one(&floats(qkv)?), &floats(&grad)?, slots);
-        tensor(out, qkv.shape()).map(Some)
+        tensor(self.within_gradient(&floats(qkv)?, &floats(&grad)?), qkv.shape()).map(Some)
     }
 }
 

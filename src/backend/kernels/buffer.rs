@@ -84,6 +84,11 @@ pub fn par_chunks(out: &mut [f32], f: impl Fn(usize, &mut [f32]) + Sync) {
     }
 }
 
+/// Adds `more` to `x`, in parallel.
+pub fn add(x: &mut [f32], more: &[f32]) {
+    par_chunks(x, |first, chunk| simd::add(chunk, &more[first..]));
+}
+
 /// Runs `f(first row, rows)` over groups of rows of `out`, `width` wide, in parallel.
 pub fn par_rows(out: &mut [f32], width: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
     let group = (CHUNK / width.max(1)).max(1);

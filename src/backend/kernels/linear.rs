@@ -61,6 +61,10 @@ impl Linear {
         self.w.var.dims()[0]
     }
 
+    pub(super) fn params(&self) -> impl Iterator<Item = &Param> {
+        [&self.w].into_iter().chain(&self.b)
+    }
+
     pub(super) fn trainable(&self) -> bool {
         self.w.trainable || self.b.as_ref().is_some_and(|b| b.trainable)
     }

@@ -5,7 +5,7 @@
 
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Layout, Result, Shape, Tensor, bail};
 
-use super::buffer::{anchor, floats, is_fused, operand, par_chunks, par_rows, result, sum_rows, tensor};
+use super::buffer::{add, anchor, floats, is_fused, operand, par_rows, result, sum_rows, tensor};
 use super::simd::{self, lanes, simd};
 use crate::backend::param::Param;
 
@@ -50,50 +50,32 @@ fn check(x: &Tensor, gamma: &Param, beta: &Param) -> Result<()> {
     Ok(())
 }
 
-struct Norm {
+/// The normalisation with its parameters. Other operations use it as a part.
+pub(super) struct Norm {
     gamma: Param,
     beta: Param,
     eps: f32,
 }
 
 impl Norm {
-    fn new(gamma: &Param, beta: &Param, eps: f64) -> Self {
+    pub(super) fn new(gamma: &Param, beta: &Param, eps: f64) -> Self {
         Self { gamma: gamma.clone(), beta: beta.clone(), eps: eps as f32 }
     }
 
     /// Normalises the rows of `numbers` in place.
-    fn forward(&self, mut numbers: Vec<f32>, shape: &Shape) -> Result<(CpuStorage, Shape)> {
+    pub(super) fn forward(&self, numbers: &mut [f32]) -> Result<()> {
         let (gamma, beta) = (floats(self.gamma.var.as_tensor())?, floats(self.beta.var.as_tensor())?);
         let width = gamma.len();
-        par_rows(&mut numbers, width, |_, rows| {
+        par_rows(numbers, width, |_, rows| {
             for row in rows.chunks_exact_mut(width.max(1)) {
                 normalise(row, &gamma, &beta, self.eps);
             }
         });
-        result(numbers, shape.clone())
+        Ok(())
     }
 
-    /// Adds the gradients of `gamma` and `beta`, and gives that of the rows `x` if `wanted`.
-    fn backward(&self, x: &[f32], grad: &Tensor, wanted: bool) -> Result<Option<Tensor>> {
-        let grad = grad.contiguous()?;
-        let g = floats(&grad)?;
-        self.parameters(x, &g);
-        if !wanted {
-            return Ok(None);
-        }
-        let gamma = floats(self.gamma.var.as_tensor())?;
-        let width = gamma.len();
-        let mut out = vec![0.0; x.len()];
-        par_rows(&mut out, width, |first, rows| {
-            for (i, row) in rows.chunks_exact_mut(width.max(1)).enumerate() {
-                let at = (first + i) * width;
-                row_gradient(&x[at..at + width], &g[at..at + width], &gamma, self.eps, row);
-            }
-        });
-        Ok(Some(tensor(out, grad.shape())?))
-    }
-
-    fn parameters(&self, x: &[f32], g: &[f32]) {
+    /// Adds the gradients of `gamma` and `beta`, given the rows `x` and the gradient `g`.
+    pub(super) fn parameters(&self, x: &[f32], g: &[f32]) {
         let width = self.gamma.len();
         if width == 0 || !(self.gamma.trainable || self.beta.trainable) {
             return;
@@ -107,9 +89,34 @@ impl Norm {
         });
         for (param, sums) in [(&self.gamma, &sums[..width]), (&self.beta, &sums[width..])] {
             if param.trainable {
-                param.sink.add_with(|into| into.iter_mut().zip(sums).for_each(|(a, b)| *a += b));
+                param.sink.add_with(|into| simd::add(into, sums));
             }
         }
+    }
+
+    /// Turns the gradient of the result into that of the rows `x`, in place.
+    pub(super) fn input(&self, x: &[f32], grad: &mut [f32]) -> Result<()> {
+        let gamma = floats(self.gamma.var.as_tensor())?;
+        let width = gamma.len();
+        par_rows(grad, width, |first, rows| {
+            for (i, row) in rows.chunks_exact_mut(width.max(1)).enumerate() {
+                let at = (first + i) * width;
+                row_gradient(&x[at..at + width], &gamma, self.eps, row);
+            }
+        });
+        Ok(())
+    }
+
+    fn backward(&self, x: &[f32], grad: &Tensor, wanted: bool) -> Result<Option<Tensor>> {
+        let grad = grad.contiguous()?;
+        let g = floats(&grad)?;
+        self.parameters(x, &g);
+        if !wanted {
+            return Ok(None);
+        }
+        let mut out = g.to_vec();
+        self.input(x, &mut out)?;
+        Ok(Some(tensor(out, grad.shape())?))
     }
 }
 
@@ -138,12 +145,12 @@ simd! {
 }
 
 simd! {
-    /// With `x^` the normalised row and `h = g * gamma`:
-    /// `dx = (h - mean(h) - x^ * mean(h * x^)) / deviation`.
-    fn row_gradient(x: &[f32], g: &[f32], gamma: &[f32], eps: f32, out: &mut [f32]) {
+    /// Turns the gradient of a result into that of its row, in place. With `x^` the normalised
+    /// row and `h = g * gamma`: `dx = (h - mean(h) - x^ * mean(h * x^)) / deviation`.
+    fn row_gradient(x: &[f32], gamma: &[f32], eps: f32, out: &mut [f32]) {
         let (mean, scale) = moments(x, eps);
-        for ((h, g), w) in out.iter_mut().zip(g).zip(gamma) {
-            *h = g * w;
+        for (h, w) in out.iter_mut().zip(gamma) {
+            *h *= w;
         }
         let count = x.len() as f32;
         let level = sum(out, x, |h, _| h) / count;
@@ -172,7 +179,9 @@ impl CustomOp2 for Norm {
     }
 
     fn cpu_fwd(&self, x: &CpuStorage, l: &Layout, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
-        self.forward(operand(x, l)?.to_vec(), l.shape())
+        let mut y = operand(x, l)?.to_vec();
+        self.forward(&mut y)?;
+        result(y, l.shape().clone())
     }
 
     fn bwd(&self, x: &Tensor, _: &Tensor, _: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
@@ -195,7 +204,9 @@ impl CustomOp3 for Norm {
         _: &CpuStorage,
         _: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        self.forward(added(operand(x, l)?, operand(residual, lr)?), l.shape())
+        let mut y = added(operand(x, l)?, operand(residual, lr)?);
+        self.forward(&mut y)?;
+        result(y, l.shape().clone())
     }
 
     fn bwd(
@@ -215,6 +226,6 @@ impl CustomOp3 for Norm {
 
 fn added(a: &[f32], b: &[f32]) -> Vec<f32> {
     let mut out = a.to_vec();
-    par_chunks(&mut out, |first, chunk| simd::add(chunk, &b[first..]));
+    add(&mut out, b);
     out
 }

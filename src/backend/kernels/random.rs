@@ -140,14 +140,20 @@ fn masked(x: &Tensor, mask: Mask) -> Result<Tensor> {
 }
 
 /// Multiplication by a mask that is computed from a counter, forward and backward alike.
-struct Mask {
+pub(super) struct Mask {
     p: f32,
     draw: Draw,
     rows: bool,
 }
 
 impl Mask {
-    fn apply(&self, numbers: &mut [f32], width: usize) {
+    /// Inverted dropout of each number.
+    pub(super) fn each(p: f32, draw: Draw) -> Self {
+        Self { p, draw, rows: false }
+    }
+
+    /// Multiplies rows, `width` wide, by the mask.
+    pub(super) fn apply(&self, numbers: &mut [f32], width: usize) {
         if self.rows {
             par_rows(numbers, width, |first, rows| self.drop_rows(first, width, rows));
         } else {

@@ -1,10 +1,13 @@
-//! A transformer encoder (Vaswani et al., 2017) made of the other operations.
+//! The block of a transformer encoder (Vaswani et al., 2017): one operation where it is fused, and
+//! made of the others elsewhere.
 
 use candle_core::{Device, Result, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::activation::Activation;
 use super::attention::self_attention;
+use super::block::Block;
+use super::buffer::is_fused;
 use super::init::Init;
 use super::linear::linear;
 use super::norm::{add_norm, layer_norm};
@@ -118,6 +121,9 @@ impl TransformerBlock {
         place: NormPlace,
         drop: Option<(f32, Draw)>,
     ) -> Result<Tensor> {
+        if is_fused(x) {
+            return Block::new(self, offsets, heads, place, drop)?.apply(x);
+        }
         match place {
             NormPlace::Before => {
                 let x = (x + self.attend(&self.norm_attn.forward(x)?, offsets, heads, drop)?)?;
@@ -144,34 +150,7 @@ impl TransformerBlock {
     }
 }
 
-/// Blocks in order, and the last norm where norms come before.
-#[derive(Clone, Debug)]
-pub struct TransformerEncoder {
-    /// The blocks.
-    pub blocks: Vec<TransformerBlock>,
-    /// The norm after the last block; none with [`NormPlace::After`].
-    pub last: Option<NormParams>,
-}
-
-impl TransformerEncoder {
-    /// The encoder on `x [N, d]`. Block `i` draws from part `i`.
-    pub fn forward(
-        &self,
-        x: &Tensor,
-        offsets: &Offsets,
-        heads: usize,
-        place: NormPlace,
-        drop: Option<(f32, Draw)>,
-    ) -> Result<Tensor> {
-        let mut x = x.clone();
-        for (i, block) in self.blocks.iter().enumerate() {
-            x = block.forward(&x, offsets, heads, place, part(drop, i as u64))?;
-        }
-        self.last.as_ref().map_or(Ok(x.clone()), |norm| norm.forward(&x))
-    }
-}
-
-fn part(drop: Option<(f32, Draw)>, index: u64) -> Option<(f32, Draw)> {
+pub(super) fn part(drop: Option<(f32, Draw)>, index: u64) -> Option<(f32, Draw)> {
     drop.map(|(p, draw)| (p, draw.part(index)))
 }
 

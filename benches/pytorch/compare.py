@@ -17,7 +17,11 @@ HERE = Path(__file__).parent
 PROGRAMS = HERE.parent / "programs"
 
 # Data: lengths, examples, words, slot labels, intents.
-DATA = {"atis": ["atis", "4478", "900", "120", "21"], "ewt": ["ewt", "4000", "9000", "50", "21"]}
+DATA = {
+    "atis": ["atis", "4478", "900", "120", "21"],
+    "ewt": ["ewt", "4000", "9000", "50", "21"],
+    "conll2000": ["conll2000", "8936", "19000", "22", "21"],
+}
 
 # Name: model, data, settings of the program, steps of a round, dropout, learning rate, clip.
 CASES = {
@@ -28,7 +32,7 @@ CASES = {
 CASES |= {
     f"encoder {data}": ("encoder", data, {"size": 32}, 8, 0.1, 5e-5, 1.0) for data in ("atis", "ewt")
 }
-CASES["crf"] = ("crf", "ewt", {}, 20, 0.3, 1e-3, 5.0)
+CASES["crf"] = ("crf", "conll2000", {}, 20, 0.3, 1e-3, 5.0)
 
 AGREE = 20
 

@@ -1,4 +1,4 @@
-"""Utterances of the lengths that ATIS and the English Web Treebank have, for `compare.sh`.
+"""Utterances of the lengths that ATIS, the English Web Treebank and CoNLL-2000 have, for `compare.sh`.
 
 Words and labels are drawn at random: how long a step takes depends on lengths and sizes alone.
 """
@@ -10,12 +10,16 @@ from pathlib import Path
 ATIS = [1, 7, 7, 13, 31, 43, 60, 83, 113, 114, 114, 94, 74, 66, 50, 36, 29, 17, 13, 10, 7, 5, 4, 3, 2, 2, 1, 1]
 # Sentences of the English Web Treebank: mean 16, with a long tail, by tens from 1-10 upwards.
 EWT = [400, 290, 165, 80, 36, 15, 8, 4, 2]
+# Sentences of the chunking task's training set: mean 24, by tens.
+CONLL2000 = [103, 299, 326, 196, 59, 13, 4]
+TENS = {"ewt": EWT, "conll2000": CONLL2000}
 
 
 def length(rng, kind):
     if kind == "atis":
         return rng.choices(range(1, len(ATIS) + 1), ATIS)[0]
-    ten = rng.choices(range(len(EWT)), EWT)[0]
+    tens = TENS[kind]
+    ten = rng.choices(range(len(tens)), tens)[0]
     return 10 * ten + rng.randint(1, 10)
 
 

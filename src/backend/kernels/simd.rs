@@ -330,15 +330,15 @@ pub(super) fn lanes(
     step: impl Fn(f32, f32, f32) -> f32,
     join: impl Fn(f32, f32) -> f32,
 ) -> f32 {
-    let mut all = [start; 16];
-    let whole = a.len() / 16 * 16;
-    for (a, b) in a[..whole].chunks_exact(16).zip(b[..whole].chunks_exact(16)) {
-        for ((lane, a), b) in all.iter_mut().zip(a).zip(b) {
-            *lane = step(*lane, *a, *b);
+    let mut all = [start; LANES];
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    for (a, b) in a.iter().zip(b) {
+        for lane in 0..LANES {
+            all[lane] = step(all[lane], a[lane], b[lane]);
         }
     }
-    for ((lane, a), b) in all.iter_mut().zip(&a[whole..]).zip(&b[whole..]) {
-        *lane = step(*lane, *a, *b);
+    for lane in 0..a_rest.len().min(b_rest.len()) {
+        all[lane] = step(all[lane], a_rest[lane], b_rest[lane]);
     }
     let mut total = start;
     for lane in all {

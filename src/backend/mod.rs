@@ -13,7 +13,7 @@ pub mod params;
 pub mod rows;
 pub mod value;
 
-pub use param::{Grads, Param, Sink};
+pub use param::{Grads, Param, Sink, Written};
 pub use rows::{Offsets, Rows};
 pub use value::Value;
 

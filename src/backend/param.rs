@@ -13,6 +13,23 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard};
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Result, Tensor, Var};
 
+/// Which numbers of a gradient may differ from zero.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Written {
+    /// None.
+    #[default]
+    Nothing,
+    /// These rows, `width` wide, of a table of which few rows are read.
+    Rows {
+        /// Numbers of a row.
+        width: usize,
+        /// The rows; from [`Grads::written`] each once, going up.
+        rows: Vec<u32>,
+    },
+    /// All.
+    All,
+}
+
 /// The gradients of all parameters, one after another in one array. Threads may add to different
 /// parameters at the same time.
 #[derive(Debug)]
@@ -20,11 +37,10 @@ pub struct Grads {
     flat: UnsafeCell<Vec<f32>>,
     /// Held for writing by who sees the whole array, for reading by who adds to a parameter.
     whole: RwLock<()>,
-    /// Held by who adds to a parameter.
-    parts: Vec<Mutex<()>>,
+    /// Held by who adds to a parameter: what was added to since it was zero.
+    parts: Vec<Mutex<Written>>,
     /// The numbers of each parameter.
     ranges: Vec<Range<usize>>,
-    touched: Vec<AtomicBool>,
     /// Parameters that accept gradients at present (`updates:` masks the others).
     open: Vec<AtomicBool>,
 }
@@ -67,8 +83,7 @@ impl Grads {
             flat: UnsafeCell::new(vec![0.0; total]),
             ranges,
             whole: RwLock::new(()),
-            parts: (0..count).map(|_| Mutex::new(())).collect(),
-            touched: (0..count).map(|_| AtomicBool::new(false)).collect(),
+            parts: (0..count).map(|_| Mutex::default()).collect(),
             open: (0..count).map(|_| AtomicBool::new(true)).collect(),
         })
     }
@@ -80,10 +95,11 @@ impl Grads {
         Whole { flat: unsafe { &mut *self.flat.get() }, _lock: lock }
     }
 
-    /// Runs `add` on the numbers of parameter `index`.
-    fn part(&self, index: usize, add: impl FnOnce(&mut [f32])) {
+    /// Runs `add` on the numbers of parameter `index`, after `note` has said what it writes.
+    fn part(&self, index: usize, note: impl FnOnce(&mut Written), add: impl FnOnce(&mut [f32])) {
         let _shared = self.whole.read().unwrap_or_else(PoisonError::into_inner);
-        let _own = self.parts[index].lock().unwrap_or_else(PoisonError::into_inner);
+        let mut own = self.parts[index].lock().unwrap_or_else(PoisonError::into_inner);
+        note(&mut own);
         // SAFETY: nobody sees the whole, and the vector itself never changes; nobody else has
         // this parameter, and the ranges of parameters do not overlap.
         let numbers = unsafe {
@@ -96,21 +112,36 @@ impl Grads {
     /// Sets all gradients to zero and forgets which were touched.
     pub fn clear(&self) {
         let mut flat = self.lock();
-        for (range, touched) in self.ranges.iter().zip(&self.touched) {
-            if touched.swap(false, Ordering::Relaxed) {
-                flat[range.clone()].fill(0.0);
+        for (range, part) in self.ranges.iter().zip(&self.parts) {
+            let flat = &mut flat[range.clone()];
+            match std::mem::take(&mut *part.lock().unwrap_or_else(PoisonError::into_inner)) {
+                Written::Nothing => {}
+                Written::Rows { width, rows } => {
+                    rows.iter().for_each(|row| flat[*row as usize * width..][..width].fill(0.0));
+                }
+                Written::All => flat.fill(0.0),
             }
         }
     }
 
+    /// What of parameter `index` got a gradient since it was zero.
+    pub fn written(&self, index: usize) -> Written {
+        let mut part = self.parts[index].lock().unwrap_or_else(PoisonError::into_inner);
+        if let Written::Rows { rows, .. } = &mut *part {
+            rows.sort_unstable();
+            rows.dedup();
+        }
+        part.clone()
+    }
+
     /// Notes that the gradient of parameter `index` was used and is zero again.
     pub fn used(&self, index: usize) {
-        self.touched[index].store(false, Ordering::Relaxed);
+        *self.parts[index].lock().unwrap_or_else(PoisonError::into_inner) = Written::Nothing;
     }
 
     /// Whether parameter `index` got a gradient since the last [`Grads::clear`].
     pub fn touched(&self, index: usize) -> bool {
-        self.touched[index].load(Ordering::Relaxed)
+        *self.parts[index].lock().unwrap_or_else(PoisonError::into_inner) != Written::Nothing
     }
 
     /// Lets gradients through to the parameters for which `allow` says so.
@@ -147,11 +178,21 @@ impl Sink {
     /// adds, no other may be about to add to the same parameter: it could be given to the first
     /// as work while that waits.
     pub fn add_with(&self, add: impl FnOnce(&mut [f32])) {
-        if !self.grads.open[self.index].load(Ordering::Relaxed) {
-            return;
+        if self.grads.open[self.index].load(Ordering::Relaxed) {
+            self.grads.part(self.index, |written| *written = Written::All, add);
         }
-        self.grads.part(self.index, add);
-        self.grads.touched[self.index].store(true, Ordering::Relaxed);
+    }
+
+    /// As [`Sink::add_with`], for an `add` that changes nothing but these rows, `width` wide.
+    pub fn add_rows(&self, ids: &[u32], width: usize, add: impl FnOnce(&mut [f32])) {
+        let note = |written: &mut Written| match written {
+            Written::Nothing => *written = Written::Rows { width, rows: ids.to_vec() },
+            Written::Rows { rows, .. } => rows.extend_from_slice(ids),
+            Written::All => {}
+        };
+        if self.grads.open[self.index].load(Ordering::Relaxed) {
+            self.grads.part(self.index, note, add);
+        }
     }
 
     /// Position of the first number in the flat arrays.

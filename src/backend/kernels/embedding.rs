@@ -54,7 +54,7 @@ impl CustomOp1 for Lookup {
         if self.table.trainable {
             let grad = grad.contiguous()?;
             let (width, g) = (grad.dim(1)?, floats(&grad)?);
-            self.table.sink.add_with(|sink| {
+            self.table.sink.add_rows(&self.ids, width, |sink| {
                 for (row, id) in g.chunks_exact(width.max(1)).zip(self.ids.iter()) {
                     simd::add(&mut sink[*id as usize * width..][..width], row);
                 }

@@ -9,6 +9,7 @@ use candle_core::{DType, Tensor};
 use super::stage::Stage;
 use super::watch::{name_of, no_gradient, said, span_of, squares, zero_gradient};
 use super::{Run, broken};
+use crate::backend::{Param, Written};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::train::events::{NamedLoss, StepDone};
 use crate::train::feed::{Feed, Portion};
@@ -154,12 +155,15 @@ impl<M: Trainee, F: Feed<Batch = M::Batch>> Run<'_, M, F> {
     /// Checks the gradients and lets the optimiser use them; gives their norm.
     fn apply(&mut self, stage: &mut Stage, lr: f64, progress: &Progress) -> Result<f64, Diagnostic> {
         let (params, grads) = (self.model.params(), self.model.grads());
-        let counts = |param: usize| params[param].trainable && grads.touched(param);
-        if let Some((source, param)) = stage.watch.untouched(&progress.active, params, counts) {
+        let of =
+            |(index, param): (usize, &Param)| if param.trainable { grads.written(index) } else { Written::Nothing };
+        let written: Vec<Written> = params.iter().enumerate().map(of).collect();
+        let touched = |param: usize| written[param] != Written::Nothing;
+        if let Some((source, param)) = stage.watch.untouched(&progress.active, params, touched) {
             return Err(no_gradient(self.plan, source, param));
         }
         let mut flat = grads.lock();
-        let squares = squares(params, &flat, counts);
+        let squares = squares(params, &flat, &written);
         if let Some(sick) = squares.iter().position(|s| s.is_some_and(|s| !s.is_finite())) {
             let message = format!("the gradient of `{}` is not finite", params[sick].name);
             let sources = progress.active.iter().next().copied();
@@ -168,9 +172,9 @@ impl<M: Trainee, F: Feed<Batch = M::Batch>> Run<'_, M, F> {
         let norm = squares.iter().flatten().sum::<f64>().sqrt();
         // As torch.nn.utils.clip_grad_norm_: scaled by max / (norm + 1e-6) where that is below 1.
         let scale = stage.plan.clip.map_or(1.0, |most| (most / (norm + 1e-6)).min(1.0));
-        let stepped = stage.optimizer.step(params, &mut flat, |index| squares[index].is_some(), lr, scale as f32);
+        let stepped = stage.optimizer.step(params, &mut flat, &written, lr, scale as f32);
         stepped.map_err(|error| broken("an optimiser step", &error))?;
-        squares.iter().enumerate().filter(|(_, s)| s.is_some()).for_each(|(index, _)| grads.used(index));
+        (0..params.len()).filter(|index| touched(*index)).for_each(|index| grads.used(index));
         drop(flat);
         stage.balancer.step(lr);
         for param in stage.watch.zeros(&squares) {

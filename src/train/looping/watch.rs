@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
-use crate::backend::Param;
 use crate::backend::kernels::simd::square_sum;
+use crate::backend::{Param, Written};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::plan::Plan;
 use crate::train::reach::params_of;
@@ -70,26 +70,32 @@ impl Watch {
     }
 }
 
-/// Σ g² of each parameter that `counts`.
-pub(super) fn squares(params: &[Param], flat: &[f32], counts: impl Fn(usize) -> bool) -> Vec<Option<f64>> {
-    let grad = |param: &Param| &flat[param.sink.offset()..][..param.len()];
-    let those: Vec<(usize, &[f32])> =
-        params.iter().enumerate().filter(|(i, _)| counts(*i)).map(|(i, param)| (i, grad(param))).collect();
-    let total: usize = those.iter().map(|(_, grad)| grad.len()).sum();
+/// Σ g² of each parameter that was written to.
+pub(super) fn squares(params: &[Param], flat: &[f32], written: &[Written]) -> Vec<Option<f64>> {
+    let of = |index: usize| {
+        let param = &params[index];
+        square(&flat[param.sink.offset()..][..param.len()], &written[index])
+    };
+    let those: Vec<usize> = (0..params.len()).filter(|index| written[*index] != Written::Nothing).collect();
+    let total: usize = those.iter().map(|index| params[*index].len()).sum();
     let sums: Vec<f64> = match total < 2 * CHUNK {
-        true => those.iter().map(|(_, grad)| square(grad)).collect(),
-        false => those.par_iter().map(|(_, grad)| square(grad)).collect(),
+        true => those.iter().map(|index| of(*index)).collect(),
+        false => those.par_iter().map(|index| of(*index)).collect(),
     };
     let mut all = vec![None; params.len()];
-    those.iter().zip(sums).for_each(|((index, _), sum)| all[*index] = Some(sum));
+    those.iter().zip(sums).for_each(|(index, sum)| all[*index] = Some(sum));
     all
 }
 
-fn square(grad: &[f32]) -> f64 {
-    if grad.len() <= CHUNK {
-        return square_sum(grad);
+fn square(grad: &[f32], written: &Written) -> f64 {
+    match written {
+        Written::Nothing => 0.0,
+        Written::Rows { width, rows } => {
+            rows.iter().map(|row| square_sum(&grad[*row as usize * width..][..*width])).sum()
+        }
+        Written::All if grad.len() <= CHUNK => square_sum(grad),
+        Written::All => grad.par_chunks(CHUNK).map(square_sum).collect::<Vec<f64>>().into_iter().sum(),
     }
-    grad.par_chunks(CHUNK).map(square_sum).collect::<Vec<f64>>().into_iter().sum()
 }
 
 /// E0603.

@@ -20,7 +20,7 @@ use std::ops::Range;
 use candle_core::{DType, Device, Result, Tensor};
 use rayon::prelude::*;
 
-use crate::backend::Param;
+use crate::backend::{Param, Written};
 use crate::plan::OptimizerPlan;
 use pass::Pass;
 
@@ -145,17 +145,10 @@ impl Optimizer {
         self.factors[index] = factor;
     }
 
-    /// One step of the parameters that `count`, whose gradients are those of the flat array times
-    /// `scale`. Leaves these gradients zero.
-    pub fn step(
-        &mut self,
-        params: &[Param],
-        flat: &mut [f32],
-        counts: impl Fn(usize) -> bool,
-        lr: f64,
-        scale: f32,
-    ) -> Result<()> {
-        let those: Vec<usize> = (0..params.len()).filter(|index| counts(*index)).collect();
+    /// One step of the parameters that were written to, whose gradients are those of the flat array
+    /// times `scale`. Leaves these gradients zero.
+    pub fn step(&mut self, params: &[Param], flat: &mut [f32], written: &[Written], lr: f64, scale: f32) -> Result<()> {
+        let those: Vec<usize> = (0..params.len()).filter(|index| written[*index] != Written::Nothing).collect();
         let steps: Vec<At> = those.iter().map(|index| self.count(*index, lr, scale)).collect();
         if those.iter().any(|index| !self.on_host(params[*index].var.device())) {
             for (index, at) in those.iter().zip(&steps) {
@@ -169,7 +162,9 @@ impl Optimizer {
         let mut state = self.flat.iter_mut().map(|all| pieces(all, &ranges));
         let [a, b] = [(); 2].map(|()| state.next().unwrap_or_else(|| pieces(&mut [], &[])));
         let passes = pieces(flat, &ranges).zip(steps).zip(a.zip(b)).zip(&those);
-        let passes = passes.map(|(((grad, at), (a, b)), index)| (index, Pass::new(self.rule.as_ref(), at, grad, a, b)));
+        let passes = passes.map(|(((grad, at), (a, b)), index)| {
+            (index, Pass::new(self.rule.as_ref(), at, &written[*index], [grad, a, b]))
+        });
         let run = |(index, pass): &(&usize, Pass)| params[**index].var.as_tensor().inplace_op1(pass);
         let passes: Vec<(&usize, Pass)> = passes.collect();
         match ranges.iter().map(Range::len).sum::<usize>() < pass::CHUNK {

@@ -25,7 +25,9 @@ fn step(optimizer: &mut Optimizer, index: usize, params: &[Param], grad: &[f32],
         .enumerate()
         .flat_map(|(i, p)| if i == index { grad.to_vec() } else { vec![7.0; p.len()] })
         .collect();
-    optimizer.step(params, &mut flat, |i| i == index, lr, scale).unwrap();
+    let written: Vec<Written> =
+        (0..params.len()).map(|i| if i == index { Written::All } else { Written::Nothing }).collect();
+    optimizer.step(params, &mut flat, &written, lr, scale).unwrap();
     assert!(flat.iter().all(|g| *g == 0.0 || *g == 7.0));
 }
 
@@ -99,6 +101,28 @@ fn a_large_parameter_in_pieces_equals_small_ones() {
             step(&mut optimizer, 0, &small, &grad[at..=at], 0.01, 1.0);
         }
         assert_eq!(values(&large[0])[at], values(&small[0])[0]);
+    }
+}
+
+/// A table of which few rows are written to moves as one that is looked at whole.
+#[test]
+fn rows_that_nothing_was_added_to() {
+    let start: Vec<f32> = (0..90_000).map(|i| (i as f32 * 0.37).sin()).collect();
+    let steps: [&[u32]; 4] = [&[0, 7, 899], &[7, 8, 400], &[], &[0, 655, 656]];
+    for plan in [adam(0.01), OptimizerPlan::Sgd { lr: 0.1, momentum: 0.9, nesterov: false, weight_decay: 0.1 }] {
+        let (whole, _) = params(&start);
+        let (few, _) = params(&start);
+        let [mut one, mut other] = [&whole, &few].map(|p| Optimizer::new(&plan, p));
+        for (t, rows) in steps.iter().enumerate() {
+            let mut grad = vec![0.0; start.len()];
+            rows.iter().for_each(|row| grad[*row as usize * 100..][..100].fill(0.1 * (t + 1) as f32));
+            let mut again = grad.clone();
+            one.step(&whole, &mut grad, &[Written::All], 0.01, 0.5).unwrap();
+            let written = Written::Rows { width: 100, rows: rows.to_vec() };
+            other.step(&few, &mut again, &[written], 0.01, 0.5).unwrap();
+            assert!(again.iter().all(|g| *g == 0.0));
+        }
+        assert_eq!(values(&whole[0]), values(&few[0]));
     }
 }
 

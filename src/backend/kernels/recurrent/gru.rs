@@ -107,8 +107,9 @@ fn units<const FMA: bool>(
     states: &mut [f32],
 ) {
     for at in (0..states.len()).step_by(LANES) {
-        let [mut r, mut z, mut n] = [0, 1, 2].map(|g| load(gates[g], at));
-        let (sums, bias) = (sums.map(|s| load(s, at)), bias.map(|b| load(b, at)));
+        let (mut r, mut z, mut n) = (load(gates[0], at), load(gates[1], at), load(gates[2], at));
+        let sums = [load(sums[0], at), load(sums[1], at), load(sums[2], at)];
+        let bias = [load(bias[0], at), load(bias[1], at), load(bias[2], at)];
         let (mut part, mut state) = ([0.0; LANES], load(states, at));
         for k in 0..LANES {
             r[k] = sigmoid_one::<FMA>(r[k] + (sums[0][k] + bias[0][k]));
@@ -151,8 +152,8 @@ fn units_back<const FMA: bool>(
     states: [&mut [f32]; 3],
 ) {
     for at in (0..carried.len()).step_by(LANES) {
-        let [r, z, n] = gates.map(|x| load(x, at));
-        let [part, before, grad] = [parts, before, grad].map(|x| load(x, at));
+        let (r, z, n) = (load(gates[0], at), load(gates[1], at), load(gates[2], at));
+        let (part, before, grad) = (load(parts, at), load(before, at), load(grad, at));
         let mut carry = load(carried, at);
         let mut d = [[0.0; LANES]; 4];
         for k in 0..LANES {

@@ -88,8 +88,9 @@ simd! {
 #[inline(always)]
 fn units<const FMA: bool>(gates: [&mut [f32]; 4], sums: [&[f32]; 4], cells: &mut [f32], states: &mut [f32]) {
     for at in (0..cells.len()).step_by(LANES) {
-        let [mut i, mut f, mut g, mut o] = [0, 1, 2, 3].map(|n| load(gates[n], at));
-        let sums = sums.map(|s| load(s, at));
+        let (mut i, mut f, mut g, mut o) =
+            (load(gates[0], at), load(gates[1], at), load(gates[2], at), load(gates[3], at));
+        let sums = [load(sums[0], at), load(sums[1], at), load(sums[2], at), load(sums[3], at)];
         let (mut c, mut y) = (load(cells, at), [0.0; LANES]);
         for k in 0..LANES {
             i[k] = sigmoid_one::<FMA>(i[k] + sums[0][k]);
@@ -140,8 +141,9 @@ fn units_back<const FMA: bool>(
     into: [&mut [f32]; 4],
 ) {
     for at in (0..cells.len()).step_by(LANES) {
-        let [i, f, g, o] = gates.map(|x| load(x, at));
-        let [before, now, grad, carried] = [before, now, grad, carried].map(|x| load(x, at));
+        let (i, f, g, o) = (load(gates[0], at), load(gates[1], at), load(gates[2], at), load(gates[3], at));
+        let (before, now) = (load(before, at), load(now, at));
+        let (grad, carried) = (load(grad, at), load(carried, at));
         let mut dc = load(cells, at);
         let mut d = [[0.0; LANES]; 4];
         for k in 0..LANES {

@@ -49,6 +49,10 @@ const SMOOTH: &[(&str, &str)] = &[
     ("attention", "task t: tag(d.g) = concat(h |> self_attention(4, heads: 2), attend(h, k, heads: 2))"),
     ("dense", "task t: classify(d.c) = h |> linear(5) |> mlp([7, 4], tanh) |> norm |> mean_pool"),
     ("gates", "task t: tag(d.g) = mix(gate(h, h |> tanh), h |> linear(6), h |> sigmoid)"),
+    (
+        "biaffine",
+        "task t: tag(d.g) = biaffine(h |> linear(4), k |> mean_pool, 5)\ntask u: classify(d.c) = biaffine(h |> last, k |> last, 3)",
+    ),
     ("arithmetic", "task t: tag(d.g) = (h |> softmax) * 2.0 + -h - (h * h |> exp |> log) * 0.5"),
     ("activations", "task t: regress(d.n) = concat(h |> relu |> last, h |> abs |> mean_pool, h |> attention_pool)"),
     ("noise", "task t: classify(d.c) = h |> dropout(0.3) |> word_dropout(0.2) |> noise(0.1) |> mean_pool"),

@@ -49,7 +49,6 @@ const P: Arg = arg("p", Kind::Share, Default::Float(0.15), "The share that is ch
 later! {
     CO_ATTENTION, CO_ATTENTION_S, "co_attention", Attention, Tuple, AB, &[], "Two texts look at each other (Xiong et al. 2017).";
     LABEL_ATTENTION, LABEL_ATTENTION_S, "label_attention", Attention, Same, X, &[required("task", Kind::Any, "The task whose labels are looked at.")], "x + softmax(x W) Wᵀ with the weights of a task's head (Qin et al. 2021).";
-    BIAFFINE, BIAFFINE_S, "biaffine", Dense, WidthD, AB, &[D], "aᵀ U b + W [a; b] (Dozat & Manning 2017).";
     HIGHWAY, HIGHWAY_S, "highway", Dense, Same, X, &[], "t ⊙ f(x) + (1 - t) ⊙ x (Srivastava et al. 2015).";
     JOIN, JOIN_S, "join", Combine, Same, XS, &[], "Values end to end along the token or set axis.";
     PART, PART_S, "part", Combine, SecondWidth, AB, &[], "A value's share of a joined one.";

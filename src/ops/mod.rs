@@ -2,6 +2,7 @@
 //! are the only list of what exists.
 
 pub mod attention;
+pub mod biaffine;
 pub mod combine;
 pub mod compare;
 pub mod conv;
@@ -128,6 +129,7 @@ static RUNNING: &[&dyn Operation] = &[
     &dense::Gate,
     &dense::Norm,
     &dense::Mix,
+    &biaffine::Biaffine,
     &combine::Concat,
     &combine::ADD,
     &combine::SUBTRACT,

@@ -3,6 +3,7 @@
 pub mod activation;
 pub mod attention;
 mod attention_plain;
+pub mod biaffine;
 mod block;
 mod buffer;
 pub mod conv;

@@ -279,6 +279,13 @@ simd! {
 }
 
 simd! {
+    /// Σ a b.
+    pub fn dot(a: &[f32], b: &[f32]) -> f32 {
+        lanes(a, b, 0.0, |sum, a, b| sum + a * b, |a, b| a + b)
+    }
+}
+
+simd! {
     /// Σ x², in double precision.
     pub fn square_sum(x: &[f32]) -> f64 {
         let mut all = [0.0; 16];

@@ -6,7 +6,7 @@
 //! more than [`TOLERANCE`] is marked as `apart`.
 
 use super::Scores;
-use crate::backend::kernels::simd::{exp_one, lanes, simd};
+use crate::backend::kernels::simd::{dot, exp_one, lanes, simd};
 use crate::backend::kernels::steps::Steps;
 use crate::backend::kernels::views::{Into, Target, View, product};
 
@@ -211,12 +211,6 @@ simd! {
     fn total(x: &[f32]) -> (f32, f32) {
         let least = lanes(x, x, f32::MAX, |least, x, _| if x < least { x } else { least }, f32::min);
         (lanes(x, x, 0.0, |sum, x, _| sum + x, |a, b| a + b), least)
-    }
-}
-
-simd! {
-    fn dot(a: &[f32], b: &[f32]) -> f32 {
-        lanes(a, b, 0.0, |sum, a, b| sum + a * b, |a, b| a + b)
     }
 }
 

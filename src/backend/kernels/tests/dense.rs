@@ -4,6 +4,7 @@ use candle_core::{DType, Device, Tensor, Var};
 
 use super::{check, compare, random};
 use crate::backend::kernels::activation::{Activation, relu};
+use crate::backend::kernels::biaffine::{biaffine, biaffine_plain};
 use crate::backend::kernels::linear::{linear, linear_plain, tied};
 use crate::backend::kernels::norm::{add_norm, layer_norm};
 use crate::backend::kernels::random::Draw;
@@ -26,6 +27,26 @@ fn linear_with_each_activation() {
 fn large_linear() {
     for act in ALL {
         compare(&[&[300, 70]], &[&[90, 70], &[90]], &|x, p| linear(&x[0], &p[0], Some(&p[1]), act));
+    }
+}
+
+#[test]
+fn biaffine_maps() {
+    let shapes: [&[usize]; 3] = [&[4, 3, 2], &[4, 5], &[4]];
+    check(&[&[5, 3], &[5, 2]], &shapes, &|x, p| biaffine(&x[0], &x[1], &p[0], &p[1], &p[2]));
+    let shapes: [&[usize]; 3] = [&[9, 40, 33], &[9, 73], &[9]];
+    compare(&[&[300, 40], &[300, 33]], &shapes, &|x, p| biaffine(&x[0], &x[1], &p[0], &p[1], &p[2]));
+    compare(&[&[30, 40], &[30, 33]], &shapes, &|x, p| {
+        let fused = biaffine(&x[0], &x[1], &p[0], &p[1], &p[2])?;
+        biaffine_plain(&x[0], &x[1], &p[0], &p[1], &p[2])? + fused
+    });
+    // Of no places, and with what does not fit.
+    let tensors = vec![("u", random(1, &[4, 3, 2])), ("w", random(2, &[4, 5])), ("c", random(3, &[4]))];
+    let (p, _) = flat_params(tensors.into_iter().map(|(n, t)| (n.to_owned(), t)).collect()).unwrap();
+    let apply = |a: &[usize], b: &[usize]| biaffine(&random(1, a), &random(2, b), &p[0], &p[1], &p[2]);
+    assert_eq!(apply(&[0, 3], &[0, 2]).unwrap().dims(), [0, 4]);
+    for (a, b) in [([2, 3], [3, 2]), ([2, 2], [2, 2]), ([2, 3], [2, 3])] {
+        assert!(apply(&a, &b).is_err());
     }
 }
 

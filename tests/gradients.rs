@@ -72,6 +72,12 @@ const SMOOTH: &[(&str, &str)] = &[
         "crf marginals",
         "task t: tag(d.g) = h |> lstm(5) { head: crf }\ntask u: classify(d.c) = t.probs |> lstm(3) |> last",
     ),
+    (
+        "feedback",
+        "task t: tag(d.g) = h |> lstm(4) { feedback: 3 }\ntask u: tag(d.g) = h |> gru(4) { feedback: 3  head: crf }\n\
+         task v: tag(d.g) = concat(h, t.probs, t.hidden, t.label) |> bilstm(4) { feedback: 3  dropout: 0.2 }\n\
+         task w: tag(d.g) = h |> lstm(4, layers: 2, dropout: 0.2) { feedback: 2  dropout: 0.2 }",
+    ),
     ("votes", "task t: classify(d.c) = h |> lstm(4) { vote: true }"),
     (
         "outputs",

@@ -114,8 +114,10 @@ fn needed_inputs(node: &Node, training: bool) -> &[usize] {
     match (node.op.as_str(), training) {
         ("train_only", true) => &node.inputs[..1],
         ("train_only", false) => &node.inputs[node.inputs.len() - 1..],
-        ("forced_label", false) => &node.inputs[..1],
-        _ => &node.inputs,
+        // In training gold is fed back, and labels follow from what that gave.
+        ("feedback_path" | "feedback_label", true) => &node.inputs[node.inputs.len() - 1..],
+        (_, true) => &node.inputs,
+        (op, false) => ops::read_at_prediction(op, &node.inputs),
     }
 }
 

@@ -106,9 +106,8 @@ fn fields_read(program: &Program, tasks: &[usize], data: usize) -> Vec<usize> {
             found.insert(*field as usize);
         }
         match node.op.as_str() {
-            "forced_label" => open.extend(&node.inputs[..1]),
             "train_only" => open.extend(node.inputs.last()),
-            _ => open.extend(&node.inputs),
+            op => open.extend(crate::ops::read_at_prediction(op, &node.inputs)),
         }
     }
     found.into_iter().collect()

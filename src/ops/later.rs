@@ -80,7 +80,6 @@ later! {
     TOP, TOP_S, "top", Internal, Same, X, &[], "The best candidates of a task.";
     GENERATED, GENERATED_S, "generated", Internal, Same, X, &[], "What a decoder wrote.";
     OVER, OVER_S, "over", Internal, Same, X, &[], "A task summed over an axis.";
-    FEEDBACK, FEEDBACK_S, "feedback", Internal, Same, X, &[], "A tagger that reads its previous label.";
 }
 
 impl Operation for Later {

@@ -184,6 +184,9 @@ static RUNNING: &[&dyn Operation] = &[
     &tasks::heads::CRF_LOSS,
     &tasks::heads::CRF_DECODE,
     &tasks::heads::CRF_PROBS,
+    &tasks::feedback::FEEDBACK,
+    &tasks::feedback::PATH,
+    &tasks::feedback::LABEL,
     &later::Pick,
     &later::Search,
 ];
@@ -232,11 +235,22 @@ pub fn cuts_gradient(op: &str) -> bool {
         "argmax",
         "tag_decode",
         "crf_decode",
+        "feedback_path",
+        "feedback_label",
         "above",
         "sample",
         "figure",
     ];
     CUTS.contains(&op)
+}
+
+/// The inputs that a node of this operation reads at prediction time: no gold that stands for a
+/// prediction in training, and no score that only training chooses by.
+pub fn read_at_prediction<'n, T>(op: &str, inputs: &'n [T]) -> &'n [T] {
+    match op {
+        "forced_label" | "feedback_path" | "feedback_label" => &inputs[..1],
+        _ => inputs,
+    }
 }
 
 /// The operation of this name that a program may call.

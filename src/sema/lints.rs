@@ -55,8 +55,7 @@ fn at_prediction(graph: &Graph, id: NodeId) -> &[NodeId] {
     let node = graph.node(id);
     match node.op {
         "train_only" => &node.inputs[1..],
-        "forced_label" => &node.inputs[..1],
-        _ => &node.inputs,
+        op => crate::ops::read_at_prediction(op, &node.inputs),
     }
 }
 

@@ -222,6 +222,13 @@ impl<'a> Checker<'a> {
         }
         let Ok(other) = self.task_head(&symbol, 0, name.span) else { return };
         let other = &self.tasks[other.0];
+        if let Some(feedback) = other.head.settings.span("feedback") {
+            let message = "a head that reads its previous label is not shared with another task";
+            let d = Diagnostic::new(codes::TASK_HEAD, name.span, message)
+                .also(feedback, "here it reads its previous label");
+            self.error_in(s, d.help("leave out `feedback`, or give this task a head of its own"));
+            return;
+        }
         if let (Some(mine), Some(theirs)) = (head.space, other.head.space)
             && mine != theirs
         {
@@ -400,6 +407,14 @@ impl<'a> Checker<'a> {
     }
 
     fn applied_head(&mut self, id: TaskId, x: NodeId, span: Span) -> Checked<Built> {
+        if let Some(feedback) = self.tasks[id.0].head.settings.span("feedback") {
+            let message = format!(
+                "the head of '{}' reads its own previous label, so it reads no other value",
+                self.tasks[id.0].name
+            );
+            let d = Diagnostic::new(codes::TASK_HEAD, span, message).also(feedback, "here it reads its previous label");
+            return Err(self.error(d.help("leave out `feedback`, or give the other value a task of its own")));
+        }
         let gold = self.tasks[id.0].head.gold.filter(|(g, _)| {
             let (gold, value) = (self.graph.ty(*g).on(), self.graph.ty(x).on());
             gold.zip(value)

@@ -10,6 +10,7 @@ pub mod conv;
 mod conv_plain;
 pub mod crf;
 pub mod embedding;
+pub mod feedback;
 pub mod init;
 pub mod linear;
 pub mod loss;

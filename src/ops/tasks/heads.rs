@@ -6,7 +6,7 @@ use crate::ops::{Operation, attrs};
 use crate::plan::{Attr, Init};
 use crate::sema::call::{Call, Checked, Reported, Val};
 use crate::sema::checker::Checker;
-use crate::sema::graph::{Node, NodeId};
+use crate::sema::graph::{Node, NodeId, ParamId};
 use crate::sema::model::Head;
 use crate::sema::types::{On, SpaceId, Ty, Width};
 use crate::source::Span;
@@ -153,14 +153,25 @@ pub fn aligned_gold<'a>(
     Ok(Some(c.align(gold, input.node, span)))
 }
 
-/// The last projection of a head.
-pub fn project<'a>(c: &mut Checker<'a>, head: &Head<'a>, input: &Input, width: Width, at: Span) -> Checked<NodeId> {
+/// Weight and bias of a head's last projection, from `inputs` to `width`.
+pub fn projection<'a>(
+    c: &mut Checker<'a>,
+    head: &Head<'a>,
+    width: Width,
+    inputs: &Width,
+    at: Span,
+) -> Checked<[ParamId; 2]> {
     let scope = crate::sema::call::Scope::default();
     let weight = format!("{}.weight", head.path);
-    let params = vec![
-        c.param_at(weight, vec![width.clone(), input.width.clone()], Init::FanIn, at, &scope)?,
-        c.param_at(format!("{}.bias", head.path), vec![width.clone()], Init::Zeros, at, &scope)?,
-    ];
+    Ok([
+        c.param_at(weight, vec![width.clone(), inputs.clone()], Init::FanIn, at, &scope)?,
+        c.param_at(format!("{}.bias", head.path), vec![width], Init::Zeros, at, &scope)?,
+    ])
+}
+
+/// The last projection of a head.
+pub fn project<'a>(c: &mut Checker<'a>, head: &Head<'a>, input: &Input, width: Width, at: Span) -> Checked<NodeId> {
+    let params = projection(c, head, width.clone(), &input.width, at)?.to_vec();
     let ty = Ty::Vector(input.on.clone(), width);
     let path = head.path.as_str().into();
     let node = Node {

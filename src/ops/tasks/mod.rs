@@ -1,6 +1,9 @@
 //! Kinds of tasks, one file each, and what every task has.
 
 pub mod classify;
+pub mod feedback;
+#[cfg(feature = "train")]
+mod feedback_run;
 pub mod heads;
 pub mod later;
 pub mod multilabel;

@@ -1,5 +1,6 @@
 //! `tag`: a label for each place of an axis, by softmax or a conditional random field.
 
+use super::feedback;
 use super::heads::{self, Input};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::ops::signature::*;
@@ -7,7 +8,7 @@ use crate::ops::{HeadRequest, TaskKind, attrs};
 use crate::plan::Init;
 use crate::sema::call::{Checked, Reported};
 use crate::sema::checker::Checker;
-use crate::sema::graph::{Node, NodeId};
+use crate::sema::graph::{Node, NodeId, ParamId};
 use crate::sema::model::{Built, Head};
 use crate::sema::types::{GoldKind, SpaceId, Ty, Width};
 use crate::source::Span;
@@ -23,7 +24,12 @@ static TAG: Signature = Signature {
     inputs: &[input("gold")],
     args: &[
         arg("head", Kind::Any, Default::Word("softmax"), "`softmax` or `crf`, or another task whose head it shares."),
-        arg("feedback", COUNT, Default::Unset, "Width of the embedding of its own previous label, which it reads."),
+        arg(
+            "feedback",
+            COUNT,
+            Default::Unset,
+            "Width of the embedding of its own previous label, which it reads: gold in training, else what was best one place before. It goes into the `lstm` or `gru` that the task's own expression ends with, if it does, else beside what the head reads.",
+        ),
         arg("smoothing", Kind::Share, Default::Float(0.0), "Label smoothing, with `softmax`."),
     ],
 };
@@ -69,15 +75,14 @@ impl TaskKind for Tag {
         }
         let Some(space) = head.space else { return Err(Reported) };
         let gold = heads::same_places(c, gold, &input, at)?;
-        let mut built = if head.form == "crf" {
-            crf(c, head, &input, space, gold, at)?
-        } else {
-            softmax(c, head, &input, space, gold, at)?
-        };
-        if head.settings.int("feedback").is_some() {
-            let ty = c.graph.ty(built.logits).clone();
-            built.logits = c.plain("feedback", vec![built.logits], attrs([]), ty, at);
+        let chain = if head.form == "crf" { chain(c, head, space, at)? } else { Vec::new() };
+        if head.settings.int("feedback").is_none() {
+            return labels(c, head, &input, space, gold, &chain, at);
         }
+        feedback::refuse(c, head, at)?;
+        let fed = feedback::feed(c, head, input, (space, gold), &chain, at)?;
+        let mut built = labels(c, head, &fed.hidden, space, gold, &chain, at)?;
+        built.label = feedback::label(c, fed.path, built.logits, space, &chain, at);
         Ok(built)
     }
 
@@ -89,6 +94,22 @@ impl TaskKind for Tag {
             _ => "auto",
         }
     }
+}
+
+/// The head on its input; `chain` holds the parameters of a CRF.
+fn labels<'a>(
+    c: &mut Checker<'a>,
+    head: &Head<'a>,
+    input: &Input,
+    space: SpaceId,
+    gold: Option<NodeId>,
+    chain: &[ParamId],
+    at: Span,
+) -> Checked<Built> {
+    if chain.is_empty() {
+        return softmax(c, head, input, space, gold, at);
+    }
+    crf(c, head, input, space, gold, chain, at)
 }
 
 fn softmax<'a>(
@@ -107,16 +128,9 @@ fn softmax<'a>(
     Ok(Built { on, hidden, width, logits, probs: Some(probs), label, gold, loss })
 }
 
-fn crf<'a>(
-    c: &mut Checker<'a>,
-    head: &Head<'a>,
-    input: &Input,
-    space: SpaceId,
-    gold: Option<NodeId>,
-    at: Span,
-) -> Checked<Built> {
+/// Transitions, start and end of a CRF.
+fn chain<'a>(c: &mut Checker<'a>, head: &Head<'a>, space: SpaceId, at: Span) -> Checked<Vec<ParamId>> {
     let width = Width::from(space);
-    let logits = heads::project(c, head, input, width.clone(), at)?;
     let mut params = Vec::new();
     for (name, shape) in
         [("transitions", vec![width.clone(); 2]), ("start", vec![width.clone()]), ("end", vec![width.clone()])]
@@ -124,11 +138,25 @@ fn crf<'a>(
         let path = format!("{}.{name}", head.path);
         params.push(c.param_at(path, shape, Init::Uniform(0.1), at, &crate::sema::call::Scope::default())?);
     }
+    Ok(params)
+}
+
+fn crf<'a>(
+    c: &mut Checker<'a>,
+    head: &Head<'a>,
+    input: &Input,
+    space: SpaceId,
+    gold: Option<NodeId>,
+    chain: &[ParamId],
+    at: Span,
+) -> Checked<Built> {
+    let width = Width::from(space);
+    let logits = heads::project(c, head, input, width.clone(), at)?;
     let node = |op, inputs, ty| Node {
         op,
         inputs,
         attrs: attrs([("space", space.0.into())]),
-        params: params.clone(),
+        params: chain.to_vec(),
         ty,
         span: at,
         path: head.path.as_str().into(),

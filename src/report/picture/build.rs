@@ -124,7 +124,8 @@ impl<'a> Builder<'a> {
         for (at, node) in self.plan.nodes.iter().enumerate() {
             let Some(home) = self.home[at].clone() else { continue };
             // Gold that takes the place of a prediction is no input of its own.
-            let inputs = if node.op == "forced_label" { &node.inputs[..1] } else { &node.inputs };
+            let forced = matches!(node.op.as_str(), "forced_label" | "feedback_path");
+            let inputs = if forced { &node.inputs[..1] } else { &node.inputs };
             for from in inputs.iter().flat_map(|input| self.sources_of(*input)).collect::<BTreeSet<_>>() {
                 self.edge(from, &home);
             }
@@ -159,7 +160,7 @@ impl<'a> Builder<'a> {
             match (&self.home[at], self.plan.nodes[at].op.as_str()) {
                 (Some(_), _) => drop(sources.insert(at)),
                 // Beside the prediction it has the gold, which takes its place in training.
-                (None, "forced_label") => open.extend(self.plan.nodes[at].inputs.first()),
+                (None, "forced_label" | "feedback_path") => open.extend(self.plan.nodes[at].inputs.first()),
                 (None, _) => open.extend(self.plan.nodes[at].inputs.iter().filter(|input| seen.insert(**input))),
             }
         }

@@ -7,6 +7,7 @@
 
 mod constraint;
 mod exact;
+pub(super) mod greedy;
 mod plain;
 mod scaled;
 mod viterbi;
@@ -16,6 +17,7 @@ use std::sync::{Arc, OnceLock};
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, Var, bail};
 
 pub use constraint::Constraint;
+pub use greedy::{Rules, greedy};
 pub use plain::{crf_nll_plain, marginals_plain};
 pub use viterbi::{Decoded, best_paths, viterbi};
 

@@ -1,8 +1,9 @@
 //! The best sequence of labels (Viterbi 1967).
 
-use candle_core::{DType, Result, Tensor, bail};
+use candle_core::{Result, Tensor, bail};
 use rayon::prelude::*;
 
+use super::greedy::{Rules, numbers};
 use super::{Constraint, Scores};
 use crate::backend::kernels::simd::simd;
 use crate::backend::param::Param;
@@ -39,39 +40,13 @@ pub fn best_paths(
     if offsets.last().copied().unwrap_or(0) as usize != rows {
         bail!("{rows} rows for sequences that end at {:?}", offsets.last());
     }
-    let [mut transitions, mut start, mut end] = match params {
-        Some((t, s, e)) => [numbers(t.var.as_tensor())?, numbers(s.var.as_tensor())?, numbers(e.var.as_tensor())?],
-        None => [vec![0.0; c * c], vec![0.0; c], vec![0.0; c]],
-    };
-    if transitions.len() != c * c || start.len() != c || end.len() != c {
-        bail!("transitions between {} labels for {c}", start.len());
-    }
-    if let Some(allowed) = constraint {
-        if allowed.start.len() != c {
-            bail!("a constraint on {} labels for {c}", allowed.start.len());
-        }
-        forbid(&mut transitions, &allowed.next);
-        forbid(&mut start, &allowed.start);
-        forbid(&mut end, &allowed.end);
-    }
+    let rules = Rules::new(c, params.map(|(t, s, e)| [t, s, e]), constraint)?;
     let x = numbers(emissions)?;
-    let scores = Scores { transitions: &transitions, start: &start, end: &end };
+    let scores = rules.scores();
     let one = |s: usize| best_path(&x[offsets[s] as usize * c..offsets[s + 1] as usize * c], scores);
     let all: Vec<(Vec<u32>, f32)> = (0..offsets.len() - 1).into_par_iter().map(one).collect();
     let scores = all.iter().map(|(_, score)| *score).collect();
     Ok(Decoded { labels: all.into_iter().flat_map(|(labels, _)| labels).collect(), scores })
-}
-
-fn numbers(t: &Tensor) -> Result<Vec<f32>> {
-    t.detach().to_dtype(DType::F32)?.flatten_all()?.to_vec1()
-}
-
-/// What a forbidden step costs: more than scores add up to, and yet a number, so that where no
-/// sequence is allowed there is one with as few such steps as can be.
-const FORBIDDEN: f32 = -1e12;
-
-fn forbid(scores: &mut [f32], allowed: &[bool]) {
-    scores.iter_mut().zip(allowed).filter(|(_, allowed)| !**allowed).for_each(|(s, _)| *s = FORBIDDEN);
 }
 
 /// The best labels of one sequence `x [n, C]`, and their score. Of equals, the first.

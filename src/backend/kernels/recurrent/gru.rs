@@ -1,13 +1,17 @@
 //! Gated recurrent units (Cho et al. 2014) in PyTorch's form: gates reset, update, new, where
 //! the reset gate applies after the state's part of the new gate, which so has its own bias.
 
+use std::sync::Arc;
+
 use candle_core::{Result, Tensor};
 
 use super::super::activation::{sigmoid, tanh};
 use super::super::simd::{LANES, fused, load, sigmoid_one, simd, store, tanh_one};
+use super::labels::{Fed, Labels};
 use super::pass::{Step, StepBack};
 use super::weights::Weights;
 use super::{Cell, Direction, Layer};
+use crate::backend::kernels::feedback::Head;
 use crate::backend::param::Param;
 use crate::backend::rows::Offsets;
 
@@ -33,9 +37,23 @@ pub fn bi(x: &Tensor, offsets: &Offsets, forward: [&Param; 4], backward: [&Param
     Layer { directions }.apply(x, offsets)
 }
 
+/// [`gru`] from the first row on, where the gates read the label before each place too:
+/// `rows[n]` is its row in the table of `labels`, whose weight is `[3h, d]`.
+pub fn fed(x: &Tensor, offsets: &Offsets, p: [&Param; 4], labels: Labels, rows: &Arc<Vec<u32>>) -> Result<Tensor> {
+    let mut direction = direction(offsets, p, false);
+    direction.weights.labels = Some(Fed { labels, rows: rows.clone() });
+    Layer { directions: vec![direction] }.apply(x, offsets)
+}
+
+/// The labels that `head` finds best one after another, each of which [`fed`] reads in the next
+/// place.
+pub fn greedy(x: &Tensor, offsets: &Offsets, p: [&Param; 4], labels: &Labels, head: &Head) -> Result<Vec<u32>> {
+    super::greedy::greedy(&direction(offsets, p, false), x, labels, head)
+}
+
 fn direction(offsets: &Offsets, [w_ih, w_hh, b_ih, b_hh]: [&Param; 4], reverse: bool) -> Direction<Gru> {
     let (w_ih, w_hh, bias) = (w_ih.clone(), w_hh.clone(), b_ih.clone());
-    Direction::new(Weights { w_ih, w_hh, bias, state_bias: Some(b_hh.clone()) }, offsets, reverse)
+    Direction::new(Weights { w_ih, w_hh, bias, state_bias: Some(b_hh.clone()), labels: None }, offsets, reverse)
 }
 
 struct Gru;

@@ -1,13 +1,17 @@
 //! Long short-term memory (Hochreiter & Schmidhuber 1997), with gates in PyTorch's order: input,
 //! forget, cell, output.
 
+use std::sync::Arc;
+
 use candle_core::{Result, Tensor};
 
 use super::super::activation::{sigmoid, tanh};
 use super::super::simd::{LANES, fused, load, sigmoid_one, simd, store, tanh_one};
+use super::labels::{Fed, Labels};
 use super::pass::{Step, StepBack};
 use super::weights::Weights;
 use super::{Cell, Direction, Layer};
+use crate::backend::kernels::feedback::Head;
 use crate::backend::param::Param;
 use crate::backend::rows::Offsets;
 
@@ -25,8 +29,23 @@ pub fn bi(x: &Tensor, offsets: &Offsets, forward: [&Param; 3], backward: [&Param
     Layer { directions }.apply(x, offsets)
 }
 
+/// [`lstm`] from the first row on, where the gates read the label before each place too:
+/// `rows[n]` is its row in the table of `labels`, whose weight is `[4h, d]`.
+pub fn fed(x: &Tensor, offsets: &Offsets, p: [&Param; 3], labels: Labels, rows: &Arc<Vec<u32>>) -> Result<Tensor> {
+    let mut direction = direction(offsets, p, false);
+    direction.weights.labels = Some(Fed { labels, rows: rows.clone() });
+    Layer { directions: vec![direction] }.apply(x, offsets)
+}
+
+/// The labels that `head` finds best one after another, each of which [`fed`] reads in the next
+/// place.
+pub fn greedy(x: &Tensor, offsets: &Offsets, p: [&Param; 3], labels: &Labels, head: &Head) -> Result<Vec<u32>> {
+    super::greedy::greedy(&direction(offsets, p, false), x, labels, head)
+}
+
 fn direction(offsets: &Offsets, [w_ih, w_hh, bias]: [&Param; 3], reverse: bool) -> Direction<Lstm> {
-    let weights = Weights { w_ih: w_ih.clone(), w_hh: w_hh.clone(), bias: bias.clone(), state_bias: None };
+    let weights =
+        Weights { w_ih: w_ih.clone(), w_hh: w_hh.clone(), bias: bias.clone(), state_bias: None, labels: None };
     Direction::new(weights, offsets, reverse)
 }
 

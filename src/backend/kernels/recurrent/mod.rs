@@ -7,7 +7,9 @@
 //! lies, so nothing is brought in order and back; what a step works on is small. Each direction
 //! has a thread of its own, forward and backward.
 
+mod greedy;
 pub mod gru;
+mod labels;
 pub mod lstm;
 mod pass;
 mod plain;
@@ -17,6 +19,7 @@ use std::sync::OnceLock;
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 
+pub use self::labels::Labels;
 use self::pass::{Gradients, Saved, backward, forward};
 use self::weights::Weights;
 use super::buffer::{anchor, floats, is_fused, operand, result, tensor};
@@ -97,7 +100,7 @@ impl<C: Cell> Layer<C> {
         if offsets.last().copied().unwrap_or(0) as usize != rows {
             bail!("{rows} rows for sequences that end at {:?}", offsets.last());
         }
-        self.directions.iter().try_for_each(|d| d.weights.check(inputs, C::GATES))?;
+        self.directions.iter().try_for_each(|d| d.weights.check((rows, inputs), C::GATES))?;
         if !is_fused(x) {
             return plain::layer(&self, x);
         }

@@ -16,8 +16,11 @@ fn direction<C: Cell>(direction: &Direction<C>, x: &Tensor) -> Result<Tensor> {
     if steps.count() == 0 {
         return Ok(zeros);
     }
-    let x = steps.gather_tensor(x)?;
-    let gates = x.matmul(&weights.w_ih.tensor().t()?)?.broadcast_add(&weights.bias.tensor())?;
+    let mut gates = x.matmul(&weights.w_ih.tensor().t()?)?.broadcast_add(&weights.bias.tensor())?;
+    if let Some(labels) = &weights.labels {
+        gates = (gates + labels.plain()?)?;
+    }
+    let gates = steps.gather_tensor(&gates)?;
     let mut now = (zeros.clone(), zeros);
     let mut states = Vec::with_capacity(steps.count());
     for t in 0..steps.count() {

@@ -2,6 +2,7 @@
 
 use candle_core::{Result, bail};
 
+use super::labels::Fed;
 use super::pass::Gradients;
 use crate::backend::kernels::buffer::{floats, sum_columns};
 use crate::backend::kernels::simd;
@@ -18,6 +19,8 @@ pub(super) struct Weights {
     pub bias: Param,
     /// `[gh]`, added to the part of the state, where that is apart.
     pub state_bias: Option<Param>,
+    /// The labels that the gates read beside the input.
+    pub labels: Option<Fed>,
 }
 
 /// `target (+)= a b`, on all threads if nobody else computes.
@@ -42,11 +45,12 @@ impl Weights {
 
     /// All of them.
     pub fn all(&self) -> impl Iterator<Item = &Param> {
-        [&self.w_ih, &self.w_hh, &self.bias].into_iter().chain(&self.state_bias)
+        let labels = self.labels.iter().flat_map(Fed::params);
+        [&self.w_ih, &self.w_hh, &self.bias].into_iter().chain(&self.state_bias).chain(labels)
     }
 
-    /// Whether their shapes fit.
-    pub fn check(&self, inputs: usize, gates: usize) -> Result<()> {
+    /// Whether their shapes fit `rows` rows of `inputs`.
+    pub fn check(&self, (rows, inputs): (usize, usize), gates: usize) -> Result<()> {
         let h = self.w_hh.var.dims2()?.1;
         if self.w_ih.var.dims2()? != (gates * h, inputs) || self.w_hh.var.dims2()?.0 != gates * h {
             bail!("{}: {:?} and {:?} for {inputs} inputs", self.w_ih.name, self.w_ih.var.dims(), self.w_hh.var.dims());
@@ -54,10 +58,10 @@ impl Weights {
         if let Some(b) = [&self.bias].into_iter().chain(&self.state_bias).find(|b| b.len() != gates * h) {
             bail!("{} has {} numbers for {gates} gates of {h}", b.name, b.len());
         }
-        Ok(())
+        self.labels.as_ref().map_or(Ok(()), |labels| labels.check(rows, gates * h))
     }
 
-    /// `x w_ih^T + bias`, `[N, gh]`.
+    /// `x w_ih^T + bias`, and what the labels add, `[N, gh]`.
     pub fn project(&self, x: &[f32], rows: usize, alone: bool) -> Result<Vec<f32>> {
         let (width, inputs) = self.w_ih.var.dims2()?;
         let (w, bias) = (floats(self.w_ih.var.as_tensor())?, floats(self.bias.var.as_tensor())?);
@@ -65,6 +69,9 @@ impl Weights {
         (0..rows).for_each(|_| gates.extend_from_slice(&bias));
         let (x, w) = (View::new(x, rows, inputs), View::new(&w, width, inputs).t());
         multiply(alone, Target::new(&mut gates, rows, width), Into::Add, x, w);
+        if let Some(labels) = &self.labels {
+            labels.add_to(&mut gates)?;
+        }
         Ok(gates)
     }
 
@@ -92,7 +99,7 @@ impl Weights {
         if let Some(b) = self.state_bias.as_ref().filter(|b| b.trainable) {
             b.sink.add_with(|into| sum(alone, of_states, into));
         }
-        Ok(())
+        self.labels.as_ref().map_or(Ok(()), |labels| labels.add_gradients(&gates.inputs))
     }
 
     /// Puts the gradient of the input, or adds it.

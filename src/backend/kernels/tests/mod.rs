@@ -4,6 +4,7 @@
 mod attention;
 mod crf;
 mod dense;
+mod feedback;
 mod losses;
 mod random;
 mod recurrent;

@@ -75,7 +75,7 @@ const SMOOTH: &[(&str, &str)] = &[
     (
         "feedback",
         "task t: tag(d.g) = h |> lstm(4) { feedback: 3 }\ntask u: tag(d.g) = h |> gru(4) { feedback: 3  head: crf }\n\
-         task v: tag(d.g) = concat(h, t.probs, t.hidden, t.label) |> bilstm(4) { feedback: 3  dropout: 0.2 }\n\
+         task v: tag(d.g) = concat(h, t.probs, t.hidden) |> bilstm(4) { feedback: 3  dropout: 0.2 }\n\
          task w: tag(d.g) = h |> lstm(4, layers: 2, dropout: 0.2) { feedback: 2  dropout: 0.2 }",
     ),
     ("votes", "task t: classify(d.c) = h |> lstm(4) { vote: true }"),

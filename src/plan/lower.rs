@@ -1,5 +1,7 @@
-//! A checked program and the sizes of its data to a plan: unions are taken apart by data set,
-//! symbols become numbers, equal values become one node, and what nothing needs is left out.
+//! A checked program and the sizes of its data to a plan: unions are taken apart by data set and
+//! symbols become numbers. Every task and loss item gets its own copy of all that it reads, and
+//! values that nothing reads are written down too: which of them are run is decided by
+//! [`passes`](super::passes).
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -78,6 +80,8 @@ pub fn lower(model: &Model, sizes: &Sizes, base: &Path) -> Plan {
         sizes,
         nodes: Vec::new(),
         done: HashMap::new(),
+        first: HashMap::new(),
+        numbers: Vec::new(),
         known: HashMap::new(),
         params: Vec::new(),
         param_at: HashMap::new(),
@@ -85,12 +89,14 @@ pub fn lower(model: &Model, sizes: &Sizes, base: &Path) -> Plan {
     let tasks: Vec<TaskPlan> = model.tasks.iter().map(|t| lowering.task(t)).collect();
     let (losses, loss_at) = lowering.losses();
     let train = lowering.train(&model.train, &loss_at);
-    let Lowering { nodes, mut params, .. } = lowering;
-    set_memories(&mut params, &nodes, &sizes.lengths);
+    set_memories(&mut lowering.params, &lowering.nodes, &sizes.lengths);
+    lowering.rest();
+    let Lowering { nodes, params, .. } = lowering;
     Plan {
         version: VERSION,
         name: model.name.clone(),
         base: base.to_path_buf(),
+        passes: Vec::new(),
         datasets: model.datasets.clone(),
         spaces: space_specs(model),
         space_sizes: sizes.spaces.iter().map(Vec::len).collect(),
@@ -98,6 +104,7 @@ pub fn lower(model: &Model, sizes: &Sizes, base: &Path) -> Plan {
         vocab_sizes: sizes.vocabs.clone(),
         params,
         nodes,
+        joined: Vec::new(),
         tasks,
         losses,
         metrics: model.metrics.clone(),
@@ -122,7 +129,12 @@ struct Lowering<'m> {
     model: &'m Model,
     sizes: &'m Sizes,
     nodes: Vec<Node>,
+    /// The nodes of the task or loss item that is being lowered.
     done: HashMap<(NodeId, Option<usize>), usize>,
+    /// The first node made of each value.
+    first: HashMap<(NodeId, Option<usize>), usize>,
+    /// Each node's number among those that compute something else.
+    numbers: Vec<usize>,
     known: HashMap<String, usize>,
     params: Vec<ParamPlan>,
     param_at: HashMap<ParamId, usize>,
@@ -156,7 +168,22 @@ impl Lowering<'_> {
             _ => self.fresh(node, data),
         };
         self.done.insert((id, data), at);
+        self.first.entry((id, data)).or_insert(at);
         at
+    }
+
+    /// The values that no task and no loss item has asked for, on each of their data sets.
+    fn rest(&mut self) {
+        self.done = std::mem::take(&mut self.first);
+        for id in (0..self.model.graph.nodes.len()).map(NodeId) {
+            let ty = self.model.graph.ty(id);
+            if *ty == Ty::Scalar {
+                self.node(id, None);
+            }
+            for data in ty.on().map(|on| on.example.members().to_vec()).unwrap_or_default() {
+                self.node(id, Some(data.0));
+            }
+        }
     }
 
     fn fresh(&mut self, node: graph::Node, data: Option<usize>) -> usize {
@@ -174,15 +201,16 @@ impl Lowering<'_> {
             attrs.insert("member".into(), members.iter().position(|m| m.0 == d).unwrap_or(0).into());
             attrs.insert("members".into(), members.len().into());
         }
+        // Copies of a value draw the same: inputs are named by what they compute.
+        let numbers: Vec<usize> = inputs.iter().map(|input| self.numbers[*input]).collect();
         let draw = node.draw.as_ref().map(|site| {
-            let name = format!("{}|{:?}|{inputs:?}|{data:?}", site.owner, site.chain);
+            let name = format!("{}|{:?}|{numbers:?}|{data:?}", site.owner, site.chain);
             let hash = blake3::hash(name.as_bytes());
             u64::from_le_bytes(std::array::from_fn(|i| hash.as_bytes()[i]))
         });
-        let key = format!("{}|{inputs:?}|{attrs:?}|{params:?}|{data:?}|{draw:?}", node.op);
-        if let Some(&at) = self.known.get(&key) {
-            return at;
-        }
+        let key = format!("{}|{numbers:?}|{attrs:?}|{params:?}|{data:?}|{draw:?}", node.op);
+        let number = self.known.len();
+        self.numbers.push(*self.known.entry(key).or_insert(number));
         let at = self.nodes.len();
         self.nodes.push(Node {
             op: node.op.into(),
@@ -197,7 +225,6 @@ impl Lowering<'_> {
             path: node.path.to_string(),
             span: node.span,
         });
-        self.known.insert(key, at);
         at
     }
 
@@ -231,6 +258,7 @@ impl Lowering<'_> {
     }
 
     fn task(&mut self, task: &ModelTask) -> TaskPlan {
+        self.done.clear();
         let members: Vec<usize> = task.built.on.example.members().iter().map(|d| d.0).collect();
         let b = &task.built;
         let on = members
@@ -295,6 +323,7 @@ impl Lowering<'_> {
             };
             let mut mine = Vec::new();
             for data in members {
+                self.done.clear();
                 mine.push(plans.len());
                 let node = self.node(loss.node, data);
                 let updates = loss.updates.as_ref().map(|u| self.used(u));

@@ -1,0 +1,60 @@
+//! Values that several tasks and losses read: a shared encoder runs once for all of them.
+
+use std::collections::HashMap;
+
+use super::edit::{EXAMPLES, asked, called, reach, replace, weight};
+use super::{Change, Pass, names};
+use crate::plan::Plan;
+
+pub(super) static PASS: Pass = Pass {
+    name: names::COMMON_VALUES,
+    doc: "A value that several tasks or losses read on a batch is computed once for all of them.",
+    run,
+};
+
+fn run(plan: &mut Plan) -> Change {
+    let stand_in = equals(plan);
+    let examples = examples(plan, &stand_in);
+    let before = plan.nodes.len();
+    replace(plan, &stand_in);
+    Change::of_nodes(before, plan.nodes.len(), examples)
+}
+
+/// For each node the first that computes the same.
+fn equals(plan: &Plan) -> Vec<usize> {
+    let mut known = HashMap::with_capacity(plan.nodes.len());
+    let mut stand_in: Vec<usize> = Vec::with_capacity(plan.nodes.len());
+    for (at, node) in plan.nodes.iter().enumerate() {
+        let inputs: Vec<usize> = node.inputs.iter().map(|input| stand_in[*input]).collect();
+        let key = format!("{}|{inputs:?}|{:?}|{:?}|{:?}|{:?}", node.op, node.attrs, node.params, node.data, node.draw);
+        stand_in.push(*known.entry(key).or_insert(at));
+    }
+    stand_in
+}
+
+/// The largest layers that are computed once for several.
+fn examples(plan: &Plan, stand_in: &[usize]) -> Vec<String> {
+    let mut readers: Vec<Vec<String>> = vec![Vec::new(); stand_in.len()];
+    let mut marks = vec![0; stand_in.len()];
+    for (mark, (name, nodes)) in (1..).zip(asked(plan)) {
+        for at in reach(plan, nodes, &mut marks, mark) {
+            let readers = &mut readers[stand_in[at]];
+            if readers.last() != Some(&name) {
+                readers.push(name.clone());
+            }
+        }
+    }
+    let mut shared: Vec<usize> = (0..stand_in.len()).filter(|at| readers[*at].len() > 1).collect();
+    shared.retain(|at| weight(plan, *at) > 0);
+    shared.sort_by_key(|at| std::cmp::Reverse(weight(plan, *at)));
+    let says = |at: &usize| format!("{} is computed once for {}", called(plan, *at), listed(&readers[*at]));
+    shared.iter().take(EXAMPLES).map(says).collect()
+}
+
+/// `intent, slots`, with a count instead of the names of a crowd.
+fn listed(names: &[String]) -> String {
+    match names.len() > 4 {
+        true => format!("{}, {} and {} more", names[0], names[1], names.len() - 2),
+        false => names.join(", "),
+    }
+}

@@ -165,7 +165,7 @@ fn plans() {
         ),
         ("a negative version", r#"{"version": -1}"#.into(), "'x.json' is no plan"),
         ("a version in words", r#"{"version": "one"}"#.into(), "'x.json' is no plan"),
-        ("a version alone", r#"{"version": 1}"#.into(), "it has no checksum"),
+        ("a version alone", r#"{"version": 2}"#.into(), "it has no checksum"),
         ("a wrong shape", changed(|p| p["params"][0]["shape"][1] = 7.into()), edited),
         ("a huge shape", changed(|p| p["params"][0]["shape"][1] = u64::MAX.into()), edited),
         ("an attribute of another kind", changed(|p| p["nodes"][1]["attrs"] = serde_json::json!({"p": "x"})), edited),

@@ -53,10 +53,10 @@ impl Schedule {
         let joins = Joins::new(plan, asks, &needed);
         let mut builder =
             Builder { plan, training, joins, steps: Vec::new(), step_of: HashMap::new(), joint_of: HashMap::new() };
-        for node in 0..plan.nodes.len() {
+        for (node, Node { inputs, .. }) in plan.nodes.iter().enumerate() {
             for part in (0..asks.len()).filter(|part| needed[*part][node]) {
                 // The texts of a group are joined where a layer asks for them.
-                match builder.joins.group_of(part, node).filter(|_| !plan.nodes[node].inputs.is_empty()) {
+                match builder.joins.group_of(part, node).filter(|_| !inputs.is_empty()) {
                     Some(group) => builder.joint(group),
                     None => builder.value(part, node),
                 };

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::edit::{EXAMPLES, asked, called, reach, replace, weight};
+use super::edit::{asked, called, few, listed, reach, replace, weight};
 use super::{Change, Pass, names};
 use crate::plan::Plan;
 
@@ -48,13 +48,5 @@ fn examples(plan: &Plan, stand_in: &[usize]) -> Vec<String> {
     shared.retain(|at| weight(plan, *at) > 0);
     shared.sort_by_key(|at| std::cmp::Reverse(weight(plan, *at)));
     let says = |at: &usize| format!("{} is computed once for {}", called(plan, *at), listed(&readers[*at]));
-    shared.iter().take(EXAMPLES).map(says).collect()
-}
-
-/// `intent, slots`, with a count instead of the names of a crowd.
-fn listed(names: &[String]) -> String {
-    match names.len() > 4 {
-        true => format!("{}, {} and {} more", names[0], names[1], names.len() - 2),
-        false => names.join(", "),
-    }
+    few(shared.iter().map(says))
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::edit::{EXAMPLES, asked, called, reach, replace};
+use super::edit::{asked, called, few, reach, replace};
 use super::{Change, Pass, names};
 use crate::plan::Plan;
 
@@ -21,8 +21,7 @@ fn run(plan: &mut Plan) -> Change {
     let mut live = vec![false; before];
     reach(plan, roots, &mut vec![0; before], 1).into_iter().for_each(|at| live[at] = true);
     let dead: Vec<usize> = (0..before).filter(|at| !live[*at]).collect();
-    let examples = dead.iter().rev().map(|at| called(plan, *at));
-    let examples: Vec<String> = examples.take(EXAMPLES).map(|name| format!("nothing reads {name}")).collect();
+    let examples = few(dead.iter().rev().map(|at| format!("nothing needs {}", called(plan, *at))));
     let params: BTreeSet<usize> = dead.iter().flat_map(|at| plan.nodes[*at].params.clone()).collect();
     // No live node reads a dead one, so any stand-in will do.
     let first = live.iter().position(|live| *live).unwrap_or_default();

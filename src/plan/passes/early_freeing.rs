@@ -3,7 +3,7 @@
 //! Which use is the last depends on what is asked for, so the executor finds it for each kind of
 //! batch; this pass tells it to, and counts.
 
-use super::edit::{EXAMPLES, called, counted, roots};
+use super::edit::{called, counted, few, roots};
 use super::{Change, Pass, names};
 use crate::plan::Plan;
 
@@ -16,7 +16,7 @@ fn run(plan: &mut Plan) -> Change {
     let mut freed: Vec<usize> = (0..before).filter(|at| !roots[*at]).collect();
     let after = before - freed.len();
     freed.sort_by_key(|at| std::cmp::Reverse(plan.nodes[*at].width));
-    let examples = freed.iter().take(EXAMPLES).map(|at| called(plan, *at)).collect();
+    let examples = few(freed.iter().map(|at| called(plan, *at)));
     let says = format!("{} of {} go after their last use", freed.len(), counted(before, "value"));
     Change { before, after, says, examples }
 }

@@ -3,11 +3,19 @@
 use crate::plan::{Plan, TaskOn};
 
 /// Examples of its changes that a pass names.
-pub(super) const EXAMPLES: usize = 3;
+const EXAMPLES: usize = 3;
 
 /// `1 node`, `2 nodes`.
 pub(super) fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// `intent, slots`, with a count instead of the names of a crowd.
+pub(super) fn listed(names: &[String]) -> String {
+    match names.len() > 4 {
+        true => format!("{}, {} and {} more", names[0], names[1], names.len() - 2),
+        false => names.join(", "),
+    }
 }
 
 /// The nodes of a task on a data set.
@@ -83,14 +91,28 @@ pub(super) fn called(plan: &Plan, at: usize) -> String {
     }
 }
 
-/// The path of a node, or else what it does: `field utterance`.
+/// The path of a node with parameters; else what it does, and in what: `dropout in reader`.
 pub(super) fn named(plan: &Plan, at: usize) -> String {
     let node = &plan.nodes[at];
-    match node.attrs.get("name") {
-        _ if !node.path.is_empty() => node.path.clone(),
-        Some(crate::plan::Attr::Str(name)) => format!("{} {name}", node.op),
-        _ => node.op.clone(),
+    match (node.params.is_empty(), node.path.is_empty()) {
+        (_, true) => node.op.clone(),
+        (false, _) => node.path.clone(),
+        (true, _) => format!("{} in {}", node.op, node.path),
     }
+}
+
+/// The first few of these that differ.
+pub(super) fn few(examples: impl Iterator<Item = String>) -> Vec<String> {
+    let mut found = Vec::with_capacity(EXAMPLES);
+    for example in examples {
+        if !found.contains(&example) {
+            found.push(example);
+        }
+        if found.len() == EXAMPLES {
+            break;
+        }
+    }
+    found
 }
 
 /// The numbers of a node's parameters: how much there is to it.

@@ -1,7 +1,7 @@
 //! Two operations that have a kernel for both at once, where nothing else reads the value between
 //! them: a pass over memory less, and a value less to keep.
 
-use super::edit::{EXAMPLES, called, readers, replace};
+use super::edit::{called, few, readers, replace};
 use super::{Change, Pass, names};
 use crate::plan::{Attr, Node, Plan};
 
@@ -29,14 +29,15 @@ fn run(plan: &mut Plan) -> Change {
             continue;
         }
         let Some(fused) = PATTERNS.iter().find_map(|pattern| pattern(inner, outer, plan)) else { continue };
-        if examples.len() < EXAMPLES {
-            examples.push(format!("{} takes in {}", called(plan, inside), outer.op));
-        }
+        examples.push(match fused.op == "add_norm" {
+            true => format!("{} takes in {}", called(plan, at), inner.op),
+            false => format!("{} takes in {}", called(plan, inside), outer.op),
+        });
         plan.nodes[at] = fused;
         stand_in[inside] = at;
     }
     replace(plan, &stand_in);
-    Change::of_nodes(before, plan.nodes.len(), examples)
+    Change::of_nodes(before, plan.nodes.len(), few(examples.into_iter()))
 }
 
 /// The inner operation where the outer one stood.

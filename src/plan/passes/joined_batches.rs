@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use super::edit::{EXAMPLES, counted, named, weight};
+use super::edit::{counted, few, listed, named, weight};
 use super::{Change, Pass, names};
 use crate::data::spec::FieldType;
 use crate::ops;
@@ -107,8 +107,8 @@ fn examples(plan: &Plan) -> Vec<String> {
     largest.sort_by_key(|group| std::cmp::Reverse(weight(plan, group[0])));
     let says = |group: &&Vec<usize>| {
         let sets = group.iter().filter_map(|at| plan.datasets.get(plan.nodes[*at].data?));
-        let sets: Vec<&str> = sets.map(|data| data.name.as_str()).collect();
-        format!("{} runs once over {}", named(plan, group[0]), sets.join(", "))
+        let sets: Vec<String> = sets.map(|data| data.name.clone()).collect();
+        format!("{} runs once over {}", named(plan, group[0]), listed(&sets))
     };
-    largest.iter().take(EXAMPLES).map(says).collect()
+    few(largest.iter().map(says))
 }

@@ -151,7 +151,7 @@ fn dead_values_go_with_their_parameters() {
     assert_eq!((plan.nodes.len(), plan.params.len()), (12, 5));
     // Parameter 5 is mentioned by a stage, so it stays and moves up.
     assert_eq!((plan.params[4].name.as_str(), &plan.train.stages[0].reset), ("p5", &vec![4]));
-    let said = "dead values: 13 nodes became 12 (nothing reads reader.linear on home)";
+    let said = "dead values: 13 nodes became 12 (nothing needs reader.linear on home)";
     assert_eq!(says(&plan, names::DEAD_VALUES), said);
 }
 

@@ -56,7 +56,7 @@ const SMOOTH: &[(&str, &str)] = &[
     ("gates", "task t: tag(d.g) = mix(gate(h, h |> tanh), h |> linear(6), h |> sigmoid)"),
     ("arithmetic", "task t: tag(d.g) = (h |> softmax) * 2.0 + -h - (h * h |> exp |> log) * 0.5"),
     ("activations", "task t: regress(d.n) = concat(h |> relu |> last, h |> abs |> mean_pool, h |> attention_pool)"),
-    ("noise", "task t: classify(d.c) = h |> dropout(0.3) |> word_dropout(0.2) |> noise(0.1) |> mean_pool"),
+    ("noise", "task t: classify(d.c) = h |> linear(6) |> dropout(0.3) |> word_dropout(0.2) |> noise(0.1) |> mean_pool"),
     ("words out", "task t: classify(d.c) = d.a |> word_dropout(0.4) |> words |> mean_pool"),
     ("repeat", "layer f = linear(6) |> tanh\ntask t: tag(d.g) = h |> repeat(2, f)"),
     (

@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use rustc_hash::FxHashMap;
+
 use super::*;
 use crate::data::spec::{SpaceFrom, SpaceSpec, VocabSpec};
 use crate::sema::graph::{self, NodeId, ParamId, SpaceSource};
@@ -79,10 +81,11 @@ pub fn lower(model: &Model, sizes: &Sizes, base: &Path) -> Plan {
         model,
         sizes,
         nodes: Vec::new(),
-        done: HashMap::new(),
-        first: HashMap::new(),
         numbers: Vec::new(),
+        made: FxHashMap::default(),
         known: HashMap::new(),
+        first: Vec::new(),
+        mine: FxHashMap::default(),
         params: Vec::new(),
         param_at: HashMap::new(),
     };
@@ -129,13 +132,15 @@ struct Lowering<'m> {
     model: &'m Model,
     sizes: &'m Sizes,
     nodes: Vec<Node>,
-    /// The nodes of the task or loss item that is being lowered.
-    done: HashMap<(NodeId, Option<usize>), usize>,
-    /// The first node made of each value.
-    first: HashMap<(NodeId, Option<usize>), usize>,
-    /// Each node's number among those that compute something else.
+    /// Each node's number: that of what it computes.
     numbers: Vec<usize>,
+    /// The number of each value on each data set.
+    made: FxHashMap<(NodeId, Option<usize>), usize>,
     known: HashMap<String, usize>,
+    /// The first node of each number.
+    first: Vec<usize>,
+    /// The node of each number in the task or loss item that is being lowered.
+    mine: FxHashMap<usize, usize>,
     params: Vec<ParamPlan>,
     param_at: HashMap<ParamId, usize>,
 }
@@ -143,38 +148,57 @@ struct Lowering<'m> {
 impl Lowering<'_> {
     /// The node of a value on a data set.
     fn node(&mut self, id: NodeId, data: Option<usize>) -> usize {
-        let node = self.model.graph.node(id).clone();
-        let free = node.ty == Ty::Scalar;
-        let data = if free { None } else { data };
-        if let Some(&at) = self.done.get(&(id, data)) {
-            return at;
+        let model = self.model;
+        let node = model.graph.node(id);
+        let data = data.filter(|_| node.ty != Ty::Scalar);
+        if let Some(&number) = self.made.get(&(id, data)) {
+            return self.copy(number);
         }
         let at = match (node.op, data) {
             ("union", Some(d)) => {
                 let has = |i: &NodeId| {
-                    let on = self.model.graph.ty(*i).on();
+                    let on = model.graph.ty(*i).on();
                     on.is_some_and(|on| on.example.members().iter().any(|m| m.0 == d))
                 };
                 let member = node.inputs.iter().copied().find(has).unwrap_or(node.inputs[0]);
-                let mut inner = self.model.graph.node(member).clone();
+                let inner = model.graph.node(member);
                 if inner.op == "field" && matches!(node.ty, Ty::Label(..)) {
                     // The member's labels as indices of the union's space.
-                    inner.ty = node.ty.clone();
-                    self.fresh(inner, data)
+                    self.fresh(&graph::Node { ty: node.ty.clone(), ..inner.clone() }, data)
                 } else {
                     self.node(member, data)
                 }
             }
             _ => self.fresh(node, data),
         };
-        self.done.insert((id, data), at);
-        self.first.entry((id, data)).or_insert(at);
+        self.made.insert((id, data), self.numbers[at]);
+        at
+    }
+
+    /// What the task or loss item at hand has of a number, copied from where it was first made.
+    fn copy(&mut self, number: usize) -> usize {
+        if let Some(&at) = self.mine.get(&number) {
+            return at;
+        }
+        let node = self.nodes[self.first[number]].clone();
+        let inputs = node.inputs.iter().map(|input| self.copy(self.numbers[*input])).collect();
+        self.push(Node { inputs, ..node }, number)
+    }
+
+    fn push(&mut self, node: Node, number: usize) -> usize {
+        let at = self.nodes.len();
+        self.nodes.push(node);
+        self.numbers.push(number);
+        self.mine.insert(number, at);
+        if number == self.first.len() {
+            self.first.push(at);
+        }
         at
     }
 
     /// The values that no task and no loss item has asked for, on each of their data sets.
     fn rest(&mut self) {
-        self.done = std::mem::take(&mut self.first);
+        self.mine = self.first.iter().copied().enumerate().collect();
         for id in (0..self.model.graph.nodes.len()).map(NodeId) {
             let ty = self.model.graph.ty(id);
             if *ty == Ty::Scalar {
@@ -186,7 +210,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn fresh(&mut self, node: graph::Node, data: Option<usize>) -> usize {
+    fn fresh(&mut self, node: &graph::Node, data: Option<usize>) -> usize {
         let inputs: Vec<usize> = node.inputs.iter().map(|i| self.node(*i, data)).collect();
         let params: Vec<usize> = node.params.iter().map(|p| self.param(*p)).collect();
         let mut attrs = node.attrs.clone();
@@ -210,9 +234,11 @@ impl Lowering<'_> {
         });
         let key = format!("{}|{numbers:?}|{attrs:?}|{params:?}|{data:?}|{draw:?}", node.op);
         let number = self.known.len();
-        self.numbers.push(*self.known.entry(key).or_insert(number));
-        let at = self.nodes.len();
-        self.nodes.push(Node {
+        let number = *self.known.entry(key).or_insert(number);
+        if let Some(&at) = self.mine.get(&number) {
+            return at;
+        }
+        let node = Node {
             op: node.op.into(),
             inputs,
             attrs,
@@ -224,8 +250,8 @@ impl Lowering<'_> {
             train_only: node.op == "train_only" && node.inputs.len() == 1,
             path: node.path.to_string(),
             span: node.span,
-        });
-        at
+        };
+        self.push(node, number)
     }
 
     fn width(&self, ty: &Ty) -> usize {
@@ -258,7 +284,7 @@ impl Lowering<'_> {
     }
 
     fn task(&mut self, task: &ModelTask) -> TaskPlan {
-        self.done.clear();
+        self.mine.clear();
         let members: Vec<usize> = task.built.on.example.members().iter().map(|d| d.0).collect();
         let b = &task.built;
         let on = members
@@ -323,7 +349,7 @@ impl Lowering<'_> {
             };
             let mut mine = Vec::new();
             for data in members {
-                self.done.clear();
+                self.mine.clear();
                 mine.push(plans.len());
                 let node = self.node(loss.node, data);
                 let updates = loss.updates.as_ref().map(|u| self.used(u));

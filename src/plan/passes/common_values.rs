@@ -1,6 +1,6 @@
 //! Values that several tasks and losses read: a shared encoder runs once for all of them.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use super::edit::{asked, called, few, listed, reach, replace, weight};
 use super::{Change, Pass, names};
@@ -20,14 +20,21 @@ fn run(plan: &mut Plan) -> Change {
     Change::of_nodes(before, plan.nodes.len(), examples)
 }
 
+/// What makes nodes equal, beside their attributes.
+type Key<'p> = (&'p str, Vec<usize>, &'p [usize], Option<usize>, Option<u64>);
+
 /// For each node the first that computes the same.
 fn equals(plan: &Plan) -> Vec<usize> {
-    let mut known = HashMap::with_capacity(plan.nodes.len());
+    let mut known: FxHashMap<Key<'_>, Vec<usize>> = FxHashMap::default();
     let mut stand_in: Vec<usize> = Vec::with_capacity(plan.nodes.len());
     for (at, node) in plan.nodes.iter().enumerate() {
-        let inputs: Vec<usize> = node.inputs.iter().map(|input| stand_in[*input]).collect();
-        let key = format!("{}|{inputs:?}|{:?}|{:?}|{:?}|{:?}", node.op, node.attrs, node.params, node.data, node.draw);
-        stand_in.push(*known.entry(key).or_insert(at));
+        let inputs = node.inputs.iter().map(|input| stand_in[*input]).collect();
+        let alike = known.entry((&node.op, inputs, &node.params, node.data, node.draw)).or_default();
+        let first = alike.iter().copied().find(|first| plan.nodes[*first].attrs == node.attrs);
+        if first.is_none() {
+            alike.push(at);
+        }
+        stand_in.push(first.unwrap_or(at));
     }
     stand_in
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::args::{Compile, Emit, Eval, InputFormat, Predict, ProgramArgs, Run, Split};
+use super::args::{Compile, Emit, Eval, InputFormat, PassArgs, Predict, ProgramArgs, Run, Split};
 use super::{Ended, Voice, out, print_diagnostics, say};
 use crate::data::{Corpus, Inputs, Stream};
 use crate::diagnostics::{Diagnostic, codes};
@@ -31,8 +31,14 @@ use crate::train::feed::{Feed, Portion};
 use crate::train::metrics::confusion;
 
 /// Loads a program or plan, and prints what is to be said about it.
-fn load(file: &Path, args: &ProgramArgs, seed: Option<u64>, voice: Voice) -> Result<Loaded, Failure> {
-    let settings = Settings { seed, ..Settings::parse(&args.set)? };
+fn load(
+    file: &Path,
+    args: &ProgramArgs,
+    passes: &PassArgs,
+    seed: Option<u64>,
+    voice: Voice,
+) -> Result<Loaded, Failure> {
+    let settings = Settings { seed, no_pass: passes.no_pass.clone(), ..Settings::parse(&args.set)? };
     let loaded = driver::load(file, &Disk, &settings, args.data.as_deref())?;
     print_diagnostics(&loaded.sources, &loaded.warnings, voice);
     Ok(loaded)
@@ -50,7 +56,7 @@ pub fn compile(args: &Compile, voice: Voice) -> Ended {
 }
 
 fn summarise(args: &Compile, voice: Voice) -> Ended {
-    let compiled = load(&args.file, &args.program, None, voice)?.compiled;
+    let compiled = load(&args.file, &args.program, &args.passes, None, voice)?.compiled;
     if let Some(path) = &args.output {
         write_whole(path, plan_text(&compiled.plan)?.as_bytes()).map_err(|e| unwritable(path, &e))?;
     }
@@ -60,7 +66,7 @@ fn summarise(args: &Compile, voice: Voice) -> Ended {
 
 /// What a phase gives, as text.
 fn emitted(emit: Emit, args: &Compile, voice: Voice) -> Result<String, Failure> {
-    let plan = || load(&args.file, &args.program, None, voice).map(|l| l.compiled.plan);
+    let plan = || load(&args.file, &args.program, &args.passes, None, voice).map(|l| l.compiled.plan);
     let graph = || plan().map(|p| Graph::of(&p));
     Ok(match emit {
         Emit::Ast => tree(&args.file)?,
@@ -112,7 +118,7 @@ fn model(args: &Compile) -> Result<Model, Failure> {
 
 /// `mtlc run`.
 pub fn run(args: &Run, voice: Voice) -> Ended {
-    let mut loaded = load(&args.file, &args.program, args.seed, voice)?;
+    let mut loaded = load(&args.file, &args.program, &args.passes, args.seed, voice)?;
     if let Some(device) = &args.device {
         loaded.compiled.plan.train.device = device.clone();
     }
@@ -196,6 +202,7 @@ fn resuming(args: &Run, dir: &RunDir) -> String {
         words.extend(value.into_iter().flat_map(|value| [format!("--{name}"), value]));
     };
     args.program.set.iter().for_each(|set| flag("set", Some(set.clone())));
+    args.passes.no_pass.iter().for_each(|pass| flag("no-pass", Some(pass.clone())));
     flag("data", args.program.data.as_ref().map(|data| data.display().to_string()));
     flag("epochs", args.epochs.map(|epochs| epochs.to_string()));
     flag("seed", args.seed.map(|seed| seed.to_string()));

@@ -285,6 +285,10 @@ impl Operation for HeadOp {
         c.node(call, 0).map(Val::Node)
     }
 
+    fn by_example(&self) -> bool {
+        self.signature.name == "project"
+    }
+
     #[cfg(feature = "train")]
     fn run(&self, run: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
         (self.run)(run, inputs)

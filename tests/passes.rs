@@ -144,7 +144,7 @@ fn first_step(compiled: &Compiled) -> (Vec<f32>, Vec<f32>) {
     let losses = candle_core::Tensor::cat(&values, 0).expect("losses");
     let left = losses.sum_all().and_then(|sum| sum.backward()).expect("gradients");
     program.grads().collect(program.params(), &left).expect("gradients");
-    (losses.to_vec1().expect("numbers"), program.grads().lock().clone())
+    (losses.to_vec1().expect("numbers"), program.grads().lock().to_vec())
 }
 
 #[test]

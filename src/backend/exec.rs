@@ -21,6 +21,8 @@ pub struct Program {
     pub plan: Plan,
     /// Its parameters, in the plan's order.
     pub params: Vec<Param>,
+    /// The same, which no gradient reaches: nothing is kept for a backward pass.
+    still: Vec<Param>,
     /// Their gradients.
     pub grads: Arc<Grads>,
     /// Labels and vocabularies.
@@ -60,7 +62,8 @@ impl Program {
         device: Device,
     ) -> Self {
         let constraints = schema.spaces.iter().map(|s| Constraint::bio(&s.labels)).collect();
-        Self { plan, params, grads, schema, lexicon, device, constraints, schedules: Mutex::default() }
+        let still = params.iter().map(|p| Param { trainable: false, ..p.clone() }).collect();
+        Self { plan, params, still, grads, schema, lexicon, device, constraints, schedules: Mutex::default() }
     }
 
     /// The values of `roots` on a batch.
@@ -167,7 +170,8 @@ pub struct Run<'a> {
 impl<'a> Run<'a> {
     /// The node's parameter `i`.
     pub fn param(&self, i: usize) -> &'a Param {
-        &self.program.params[self.node.params[i]]
+        let params = if self.training { &self.program.params } else { &self.program.still };
+        &params[self.node.params[i]]
     }
 
     /// Examples in the batch.

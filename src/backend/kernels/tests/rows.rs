@@ -34,7 +34,7 @@ fn embedding_with_dropout() {
             false => dropout(&lookup(&ids, &params[0]).unwrap(), drop.0, drop.1).unwrap(),
         };
         y.sqr().unwrap().sum_all().unwrap().backward().unwrap();
-        (y.flatten_all().unwrap().to_vec1::<f32>().unwrap(), grads.lock().clone())
+        (y.flatten_all().unwrap().to_vec1::<f32>().unwrap(), grads.lock().to_vec())
     };
     assert_eq!(bits(true), bits(false));
 }

@@ -9,6 +9,7 @@ pub mod conv;
 mod conv_plain;
 pub mod crf;
 pub mod embedding;
+mod few;
 pub mod init;
 pub mod linear;
 pub mod loss;

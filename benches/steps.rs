@@ -5,10 +5,9 @@
 //! loop is the one of `mtlc run`, data and optimiser included. With `--dump` the first weights,
 //! the vocabularies and the batches taken so far are kept, for another program to do the same.
 
-use std::cell::RefCell;
 use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use mtlc::data::Batch;
@@ -53,7 +52,7 @@ fn asked() -> Asked {
 /// The data, which remembers the batches that were taken.
 struct Noted<'a> {
     feed: CorpusFeed<'a>,
-    taken: RefCell<Vec<Vec<u32>>>,
+    taken: Mutex<Vec<Vec<u32>>>,
 }
 
 impl Feed for Noted<'_> {
@@ -72,7 +71,7 @@ impl Feed for Noted<'_> {
     }
 
     fn fetch(&self, data: usize, portion: Portion, examples: &[u32]) -> Result<Batch, Diagnostic> {
-        self.taken.borrow_mut().push(examples.to_vec());
+        self.taken.lock().expect("no panic").push(examples.to_vec());
         self.feed.fetch(data, portion, examples)
     }
 
@@ -96,12 +95,14 @@ struct Round {
 /// Ends a round after so many steps, and waits for the word to begin the next.
 struct Rounds {
     steps: usize,
+    done: usize,
     round: Round,
     stop: Arc<AtomicBool>,
 }
 
 impl Events for Rounds {
     fn step_done(&mut self, step: &StepDone) {
+        self.done += 1;
         self.round.seconds += step.seconds;
         self.round.tokens += step.tokens;
         self.round.losses.push(step.total);
@@ -153,11 +154,11 @@ fn main() {
             dump(to, &compiled, &program)?;
         }
         let feed = CorpusFeed { corpus: &compiled.corpus, schema: &compiled.schema };
-        let noted = Noted { feed, taken: RefCell::default() };
+        let noted = Noted { feed, taken: Mutex::default() };
         let out = tempfile::tempdir().expect("a folder");
         let mut options = looping::Options::new(out.path());
         options.epochs = Some(1_000_000);
-        let mut rounds = Rounds { steps: asked.steps, round: Round::default(), stop: options.stop.clone() };
+        let mut rounds = Rounds { steps: asked.steps, done: 0, round: Round::default(), stop: options.stop.clone() };
         // Peak memory is counted from here.
         let _ = std::fs::write("/proc/self/clear_refs", "5");
         tell(
@@ -167,7 +168,10 @@ fn main() {
             let _ = looping::train(&compiled.plan, &mut program, &noted, &mut rounds, &options);
         }
         if let Some(to) = &asked.dump {
-            let taken = serde_json::to_string(&*noted.taken.borrow()).expect("JSON");
+            // A step takes a batch here; what was fetched ahead of the last one was not trained.
+            let mut taken = noted.taken.into_inner().expect("no panic");
+            taken.truncate(rounds.done);
+            let taken = serde_json::to_string(&taken).expect("JSON");
             std::fs::write(to.join("batches.json"), taken).expect("written");
         }
         Ok(())

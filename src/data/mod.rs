@@ -4,6 +4,7 @@
 //! vocabularies of train and gives the [`Schema`], and [`Dataset::batch`] packs examples.
 //! [`Reader::unlabelled`] reads what is to be predicted.
 
+pub mod ahead;
 pub mod batch;
 mod column;
 pub mod dataset;

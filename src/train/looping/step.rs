@@ -7,11 +7,12 @@ use std::time::Instant;
 use candle_core::{DType, Tensor};
 
 use super::stage::Stage;
+use super::stream::{Batches, Fetched};
 use super::watch::{name_of, no_gradient, said, span_of, squares, zero_gradient};
 use super::{Run, broken};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::train::events::{NamedLoss, StepDone};
-use crate::train::feed::{Feed, Portion};
+use crate::train::feed::Feed;
 use crate::train::sample::{Draw, Part};
 use crate::train::seed::seed_of;
 use crate::train::trainee::{LossSource, LossTerm, Trainee};
@@ -37,6 +38,7 @@ impl<M: Trainee, F: Feed<Batch = M::Batch>> Run<'_, M, F> {
         stage: &mut Stage,
         group: &[Draw],
         steps_in_epoch: usize,
+        batches: &mut Batches<'_, M::Batch>,
     ) -> Result<usize, Diagnostic> {
         let begun = Instant::now();
         let mut progress = Progress::default();
@@ -44,7 +46,8 @@ impl<M: Trainee, F: Feed<Batch = M::Batch>> Run<'_, M, F> {
         let share = 1.0 / group.len() as f64;
         for draw in group {
             for (place, part) in draw.iter().enumerate() {
-                self.batch(stage, *part, place == 0, share, &mut progress)?;
+                let Some(fetched) = batches.next() else { return Err(no_batch()) };
+                self.batch(stage, *part, place == 0, share, fetched, &mut progress)?;
             }
         }
         let lr = stage.plan.optimizer.lr() * stage.pace.factor(self.state.position.step, self.state.position.epoch);
@@ -73,10 +76,11 @@ impl<M: Trainee, F: Feed<Batch = M::Batch>> Run<'_, M, F> {
         part: Part,
         first: bool,
         share: f64,
+        fetched: Fetched<M::Batch>,
         progress: &mut Progress,
     ) -> Result<(), Diagnostic> {
-        let examples = stage.next(self.feed, part.data);
-        let batch = self.feed.fetch(part.data, Portion::Train, &examples)?;
+        let Fetched { examples, batch } = fetched;
+        let batch = batch?;
         let asked = stage.asked(part.data, part.only, first);
         let path = [stage.index, self.state.position.step, progress.taken.len(), part.data].map(|n| n as u64);
         let seed = seed_of(self.plan.train.seed, "losses", &path);
@@ -227,6 +231,11 @@ impl<M: Trainee, F: Feed<Batch = M::Batch>> Run<'_, M, F> {
         };
         progress.taken.iter().map(one).collect::<Vec<_>>().join(" and ")
     }
+}
+
+/// A plan and its batches are made of the same draws.
+fn no_batch() -> Diagnostic {
+    Diagnostic::placeless(codes::BUG, "an epoch has fewer batches than draws")
 }
 
 impl Progress {

@@ -33,7 +33,7 @@ pub use file::Stream;
 pub use lexicon::Lexicon;
 pub use load::LoadOptions;
 pub use order::BatchSize;
-pub use reader::{Inputs, Reader, Wanted};
+pub use reader::{Inputs, Packer, Reader, Wanted};
 pub use schema::{DataInfo, FieldInfo, Prepared, Schema, prepare};
 pub use space::{Space, SpaceKind};
 pub use store::Stored;

@@ -38,6 +38,13 @@ impl Column {
         decode(&self.ty, &self.words[self.offsets[i]..self.offsets[i + 1]])
     }
 
+    /// Gives back the room that further values would have taken.
+    pub fn shrink(&mut self) {
+        self.words.shrink_to_fit();
+        self.offsets.shrink_to_fit();
+        self.present.shrink_to_fit();
+    }
+
     /// How many values there are.
     pub fn len(&self) -> usize {
         self.present.len()

@@ -128,6 +128,7 @@ impl Loader<'_> {
             let records = reader.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
             sound &= self.file(i, records, file, limit, &mut stored);
         }
+        stored.shrink();
         sound.then_some(stored)
     }
 

@@ -16,6 +16,7 @@ pub mod lexicon;
 pub mod load;
 pub mod order;
 mod parse;
+mod places;
 mod random;
 pub mod reader;
 pub mod schema;

@@ -7,8 +7,8 @@
 
 use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use mtlc::data::Batch;
 use mtlc::diagnostics::Diagnostic;

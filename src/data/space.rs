@@ -9,8 +9,8 @@ use crate::diagnostics::{Diagnostic, codes};
 use super::dataset::{Corpus, Portion};
 use super::fault::{Read, count, listed};
 use super::lexicon::Lexicon;
-use super::tally::Tallies;
 use super::spec::{SpaceFrom, SpaceSpec};
+use super::tally::Tallies;
 use super::value::{FieldValue, Labelled, MISSING, UNSEEN};
 
 /// What the labels of a space are.

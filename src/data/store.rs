@@ -63,6 +63,13 @@ impl Stored {
         }
     }
 
+    /// Gives words and labels other numbers: `numbers` has the new one of each.
+    pub fn renumber(&mut self, numbers: &[u32]) {
+        if let Store::Memory(columns) = &mut self.store {
+            columns.iter_mut().for_each(|column| column.renumber(numbers));
+        }
+    }
+
     /// Gives back the room that further examples would have taken.
     pub fn shrink(&mut self) {
         self.lengths.shrink_to_fit();
@@ -127,13 +134,7 @@ fn lock(reader: &Mutex<Box<dyn Records>>) -> std::sync::MutexGuard<'_, Box<dyn R
 impl Index {
     fn new(readers: Shared, parser: Arc<Parser>) -> Self {
         let files = readers.iter().map(|r| lock(r).files().len()).max().unwrap_or(0);
-        Self {
-            readers,
-            parser,
-            reader: Places::default(),
-            line: Places::default(),
-            at: vec![Places::default(); files],
-        }
+        Self { readers, parser, reader: Places::default(), line: Places::default(), at: vec![Places::default(); files] }
     }
 
     fn lists(&mut self) -> impl Iterator<Item = &mut Places> {

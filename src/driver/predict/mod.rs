@@ -15,13 +15,13 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::training::on_large_stack;
-pub use answers::{Answers, Line};
-use flow::Work;
-use inbox::Inbox;
 use crate::backend::exec::Program;
 use crate::data::spec::Format;
 use crate::data::{Inputs, Reader, Stream, Wanted};
 use crate::diagnostics::{Diagnostic, codes};
+pub use answers::{Answers, Line};
+use flow::Work;
+use inbox::Inbox;
 
 /// What is predicted, and from what.
 pub struct Request<'a> {

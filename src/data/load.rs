@@ -17,7 +17,7 @@ use super::store::Stored;
 
 /// Splits whose files are together larger than this stay in their files. Their examples are parsed
 /// again whenever a batch is made, ahead of training and on another thread, so that costs little.
-pub const LARGE: u64 = 64 << 20;
+pub const LARGE: u64 = 16 << 20;
 
 /// After this many malformed examples of a split, the rest is not looked at.
 const MOST_FAULTS: usize = 5;

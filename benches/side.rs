@@ -1,5 +1,7 @@
 //! What the programs beside PyTorch have in common: arguments, reading, and the talk in lines of JSON.
 
+#![allow(dead_code)]
+
 use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
 

@@ -78,7 +78,7 @@ pub enum Answer {
 /// A model that can be trained.
 pub trait Trainee {
     /// A batch as the model takes it.
-    type Batch;
+    type Batch: Send;
 
     /// All parameters, in the order of the flat arrays.
     fn params(&self) -> &[Param];

@@ -7,12 +7,13 @@ use std::time::Instant;
 use candle_core::{DType, Tensor};
 
 use super::stage::Stage;
+use super::stream::{Batches, Fetched};
 use super::watch::{name_of, no_gradient, said, span_of, squares, zero_gradient};
 use super::{Run, broken};
 use crate::backend::{Param, Written};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::train::events::{NamedLoss, StepDone};
-use crate::train::feed::{Feed, Portion};
+use crate::train::feed::Feed;
 use crate::train::sample::{Draw, Part};
 use crate::train::seed::seed_of;
 use crate::train::trainee::{Asked, LossSource, LossTerm, Trainee};
@@ -38,6 +39,7 @@ impl<M: Trainee, F: Feed<Batch = M::Batch>> Run<'_, M, F> {
         stage: &mut Stage,
         group: &[Draw],
         steps_in_epoch: usize,
+        batches: &mut Batches<'_, M::Batch>,
     ) -> Result<usize, Diagnostic> {
         let begun = Instant::now();
         let mut progress = Progress::default();
@@ -47,7 +49,7 @@ impl<M: Trainee, F: Feed<Batch = M::Batch>> Run<'_, M, F> {
             // Layers that data sets share run once for all batches of a draw.
             let together = if self.plan.joined.is_empty() { 1 } else { draw.len().max(1) };
             for (place, parts) in draw.chunks(together).enumerate() {
-                self.batches_of(stage, parts, place == 0, share, &mut progress)?;
+                self.batches_of(stage, parts, place == 0, share, batches, &mut progress)?;
             }
         }
         let lr = stage.plan.optimizer.lr() * stage.pace.factor(self.state.position.step, self.state.position.epoch);
@@ -76,12 +78,13 @@ impl<M: Trainee, F: Feed<Batch = M::Batch>> Run<'_, M, F> {
         parts: &[Part],
         first: bool,
         share: f64,
+        batches: &mut Batches<'_, M::Batch>,
         progress: &mut Progress,
     ) -> Result<(), Diagnostic> {
         let mut taken = Vec::with_capacity(parts.len());
         for (place, part) in parts.iter().enumerate() {
-            let examples = stage.next(self.feed, part.data);
-            let batch = self.feed.fetch(part.data, Portion::Train, &examples)?;
+            let Some(Fetched { examples, batch }) = batches.next() else { return Err(no_batch()) };
+            let batch = batch?;
             let sources = stage.asked(part.data, part.only, first && place == 0);
             let path = [stage.index, self.state.position.step, progress.taken.len(), part.data].map(|n| n as u64);
             let seed = seed_of(self.plan.train.seed, "losses", &path);
@@ -247,6 +250,11 @@ impl<M: Trainee, F: Feed<Batch = M::Batch>> Run<'_, M, F> {
         };
         progress.taken.iter().map(one).collect::<Vec<_>>().join(" and ")
     }
+}
+
+/// A plan and its batches are made of the same draws.
+fn no_batch() -> Diagnostic {
+    Diagnostic::placeless(codes::BUG, "an epoch has fewer batches than draws")
 }
 
 impl Progress {

@@ -1,15 +1,19 @@
 //! Predicts in rounds of batches, for `compare.sh` to put beside the same in PyTorch.
 //!
 //! As `steps.rs`, but for each line that it reads it predicts STEPS batches of `--size` examples
-//! each, as `mtlc predict` does, from weights that it has just made. `--dump` keeps those, the
-//! batches, and the labels of the first ones.
+//! each from weights that it has just made: one example after the other, larger batches as
+//! `mtlc predict` does, a thread for each. `--dump` keeps the weights, the batches, and the labels
+//! of the first ones.
 
 #[path = "side.rs"]
 mod side;
 
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use mtlc::data::Batch;
+use mtlc::diagnostics::Diagnostic;
 use mtlc::driver::feed::CorpusFeed;
 use mtlc::driver::training;
 use mtlc::plan::BatchPlan;
@@ -28,6 +32,29 @@ fn labels(outcomes: &[Outcome]) -> Vec<u32> {
         Answer::Number(_) => Vec::new(),
     };
     outcomes.iter().flat_map(|o| o.items.iter().flat_map(|item| of(&item.predicted))).collect()
+}
+
+/// The tokens of these batches, which `threads` threads predict.
+fn round(
+    batches: Range<usize>,
+    threads: usize,
+    predict: &(dyn Fn(usize) -> Result<usize, Diagnostic> + Sync),
+) -> Result<usize, Diagnostic> {
+    if threads == 1 {
+        return batches.map(predict).sum();
+    }
+    let next = AtomicUsize::new(batches.start);
+    let work = || -> Result<usize, Diagnostic> {
+        let own = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
+        own.install(|| {
+            let taken = std::iter::from_fn(|| Some(next.fetch_add(1, Ordering::Relaxed)));
+            taken.take_while(|at| *at < batches.end).map(predict).sum()
+        })
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().map(|worker| worker.join().expect("an answer")).sum()
+    })
 }
 
 fn main() {
@@ -52,13 +79,11 @@ fn main() {
         }
         let _ = std::fs::write("/proc/self/clear_refs", "5");
         side::tell(&json!({ "loaded": side::memory("VmRSS") }));
-        let mut at = 0;
+        let (mut at, threads) = (0, if asked.size == 1 { 1 } else { rayon::current_num_threads() });
         while side::told_to_go_on() {
-            let (begun, mut tokens) = (Instant::now(), 0);
-            for _ in 0..asked.steps {
-                tokens += predict(at)?.0;
-                at += 1;
-            }
+            let begun = Instant::now();
+            let tokens = round(at..at + asked.steps, threads, &|at| predict(at).map(|done| done.0))?;
+            at += asked.steps;
             let seconds = begun.elapsed().as_secs_f64();
             side::tell(&json!({ "seconds": seconds, "tokens": tokens, "peak": side::memory("VmHWM") }));
         }

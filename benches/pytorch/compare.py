@@ -39,7 +39,7 @@ CASES["crf"] = ("crf", "conll2000", {}, 20, 0.3, 1e-3, 5.0)
 PREDICTIONS = {
     f"predict {name} x {size}": (model, data, settings, size, count)
     for name, model, data, settings in (("slu 128", "slu", "atis", {"width": 128}), ("slu 256", "slu", "atis", {"width": 256}), ("encoder", "encoder", "atis", {}))
-    for size, count in ((1, 200), (64, 10))
+    for size, count in ((1, 200), (64, 40))
 }
 
 AGREE = 20

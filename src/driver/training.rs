@@ -9,7 +9,6 @@ use super::compile::Compiled;
 use super::feed::CorpusFeed;
 use super::run::Folder;
 use crate::backend::{exec::Program, params};
-use crate::data::ahead::no_thread;
 use crate::diagnostics::{Diagnostic, codes};
 use crate::plan::Plan;
 use crate::report::run_dir::unwritable;
@@ -21,7 +20,7 @@ use crate::train::looping::{self, Options, Trained};
 use crate::train::metrics::figure::{Judge, Verdicts};
 
 /// Stack of the training thread: Candle's backward pass recurses through the graph.
-pub(super) const STACK: usize = 512 << 20;
+const STACK: usize = 512 << 20;
 
 /// How a run is run.
 #[derive(Clone, Debug)]
@@ -133,7 +132,7 @@ pub fn on_large_stack<T: Send>(f: impl FnOnce() -> Result<T, Diagnostic> + Send)
         match thread.map(|t| t.join()) {
             Ok(Ok(result)) => result,
             Ok(Err(panic)) => std::panic::resume_unwind(panic),
-            Err(e) => Err(no_thread(&e)),
+            Err(e) => Err(Diagnostic::placeless(codes::BUG, format!("no thread could be started: {e}"))),
         }
     })
 }

@@ -7,16 +7,21 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Builder, available_parallelism};
 
+use rayon::ThreadPoolBuilder;
+
 use super::answers::Answers;
 use super::inbox::{Inbox, Taken};
 use crate::backend::exec::Program;
 use crate::data::ahead::no_thread;
 use crate::data::{Packer, Reader};
 use crate::diagnostics::Diagnostic;
-use crate::driver::training::{STACK, broken};
+use crate::driver::training::broken;
 
 /// More threads than this do not share a stream.
 const MOST_WORKERS: usize = 8;
+
+/// Stack of a thread that computes: a chain of tensors is dropped link by link.
+const STACK: usize = 512 << 20;
 
 /// What is computed for each example of the stream.
 pub struct Work<'a> {
@@ -47,7 +52,13 @@ pub fn run(
         for _ in 0..worker_count(work.program) {
             let (send, inbox, packer) = (send.clone(), &*inbox, &packer);
             let compute = move || compute(work, packer, inbox, &send);
-            let worker = Builder::new().name("mtlc-predict".into()).stack_size(STACK).spawn_scoped(scope, compute);
+            // What a batch would share among threads stays on the one that computes it.
+            let alone = move || {
+                let one = ThreadPoolBuilder::new().num_threads(1).stack_size(STACK).build();
+                one.map_err(|e| no_thread(&e)).inspect_err(|_| inbox.abandon())?.install(compute);
+                Ok(())
+            };
+            let worker = Builder::new().name("mtlc-predict".into()).spawn_scoped(scope, alone);
             workers.push(worker.map_err(|e| no_thread(&e)).inspect_err(|_| inbox.abandon())?);
         }
         drop(send);
@@ -55,10 +66,8 @@ pub fn run(
         // Workers that still compute find the channel closed, and those that wait the inbox.
         drop(done);
         inbox.abandon();
-        for worker in workers {
-            worker.join().unwrap_or_else(|panic| resume_unwind(panic));
-        }
-        written
+        let ended = workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        ended.collect::<Result<(), Diagnostic>>().and(written)
     })?;
     let trouble = trouble.lock().unwrap_or_else(PoisonError::into_inner).take();
     match trouble {

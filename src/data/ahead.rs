@@ -38,7 +38,7 @@ pub fn ahead<T: Send, R>(
 }
 
 /// The diagnostic for a machine that gives no thread.
-pub fn no_thread(error: &dyn std::fmt::Display) -> Diagnostic {
+pub fn no_thread(error: &impl std::fmt::Display) -> Diagnostic {
     Diagnostic::placeless(codes::BUG, format!("no thread could be started: {error}"))
 }
 
@@ -100,7 +100,11 @@ mod tests {
     fn a_panic_comes_where_its_item_is_asked_for() {
         let items = (0..10).map(|i| if i == 6 { panic!("item {i}") } else { i });
         let mut seen = Vec::new();
-        let ended = catch_unwind(AssertUnwindSafe(|| ahead(items, |items| Ok(items.for_each(|i| seen.push(i))))));
+        let collect = |items: &mut Ahead<'_, i32>| {
+            seen.extend(items);
+            Ok(())
+        };
+        let ended = catch_unwind(AssertUnwindSafe(|| ahead(items, collect)));
         let message = ended.unwrap_err().downcast::<String>().unwrap();
         assert_eq!((*message, seen), ("item 6".to_string(), vec![0, 1, 2, 3, 4, 5]));
         // One that nobody asked for is not lost either.

@@ -21,7 +21,7 @@ use crate::train::looping::{self, Options, Trained};
 use crate::train::metrics::figure::{Judge, Verdicts};
 
 /// Stack of a thread that trains: Candle's backward pass recurses through the graph.
-pub(super) const STACK: usize = 512 << 20;
+const STACK: usize = 512 << 20;
 
 /// How a run is run.
 #[derive(Clone, Debug)]

@@ -15,10 +15,13 @@ use crate::backend::exec::Program;
 use crate::data::ahead::no_thread;
 use crate::data::{Packer, Reader};
 use crate::diagnostics::Diagnostic;
-use crate::driver::training::{STACK, broken};
+use crate::driver::training::broken;
 
 /// More threads than this do not share a stream.
 const MOST_WORKERS: usize = 8;
+
+/// Stack of a thread that computes: a chain of tensors is dropped link by link.
+const STACK: usize = 512 << 20;
 
 /// What is computed for each example of the stream.
 pub struct Work<'a> {
@@ -48,11 +51,14 @@ pub fn run(
         let mut workers = Vec::new();
         for _ in 0..worker_count(work.program) {
             let (send, inbox, packer) = (send.clone(), &*inbox, &packer);
-            // A worker shares no work with the others: they have their own.
-            let own = ThreadPoolBuilder::new().num_threads(1).stack_size(STACK).build();
-            let own = own.map_err(|e| no_thread(&e)).inspect_err(|_| inbox.abandon())?;
-            let compute = move || own.install(|| compute(work, packer, inbox, &send));
-            let worker = Builder::new().name("mtlc-predict".into()).spawn_scoped(scope, compute);
+            let compute = move || compute(work, packer, inbox, &send);
+            // What a batch would share among threads stays on the one that computes it.
+            let alone = move || {
+                let one = ThreadPoolBuilder::new().num_threads(1).stack_size(STACK).build();
+                one.map_err(|e| no_thread(&e)).inspect_err(|_| inbox.abandon())?.install(compute);
+                Ok(())
+            };
+            let worker = Builder::new().name("mtlc-predict".into()).spawn_scoped(scope, alone);
             workers.push(worker.map_err(|e| no_thread(&e)).inspect_err(|_| inbox.abandon())?);
         }
         drop(send);
@@ -60,10 +66,8 @@ pub fn run(
         // Workers that still compute find the channel closed, and those that wait the inbox.
         drop(done);
         inbox.abandon();
-        for worker in workers {
-            worker.join().unwrap_or_else(|panic| resume_unwind(panic));
-        }
-        written
+        let ended = workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        ended.collect::<Result<(), Diagnostic>>().and(written)
     })?;
     let trouble = trouble.lock().unwrap_or_else(PoisonError::into_inner).take();
     match trouble {

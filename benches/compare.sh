@@ -4,5 +4,8 @@
 # benches/pytorch/compare.py, such as --only slu or --rounds 9.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-built=$(cargo bench --bench steps --no-run --message-format=json 2>/dev/null | grep -o '"executable":"[^"]*steps-[^"]*"' | tail -1 | cut -d'"' -f4)
-exec "${PYTHON:-python3}" benches/pytorch/compare.py "$built" target/compare "$@"
+program() {
+  cargo bench --bench "$1" --no-run --message-format=json 2>/dev/null |
+    grep -o "\"executable\":\"[^\"]*$1-[^\"]*\"" | tail -1 | cut -d'"' -f4
+}
+exec "${PYTHON:-python3}" benches/pytorch/compare.py "$(program steps)" "$(program infer)" target/compare "$@"

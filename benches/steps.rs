@@ -5,55 +5,27 @@
 //! loop is the one of `mtlc run`, data and optimiser included. With `--dump` the first weights,
 //! the vocabularies and the batches taken so far are kept, for another program to do the same.
 
-use std::cell::RefCell;
-use std::io::{BufRead, Write};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+#[path = "side.rs"]
+mod side;
+
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use mtlc::data::Batch;
 use mtlc::diagnostics::Diagnostic;
-use mtlc::driver::compile::{Compiled, base_of, compile};
 use mtlc::driver::feed::CorpusFeed;
-use mtlc::driver::run::Folder;
-use mtlc::driver::{self, Settings, training};
+use mtlc::driver::training;
 use mtlc::plan::BatchPlan;
-use mtlc::report::RunDir;
-use mtlc::source::Disk;
 use mtlc::train::events::{Events, StepDone};
 use mtlc::train::feed::{Feed, Portion};
 use mtlc::train::looping;
 use serde_json::json;
-
-struct Asked {
-    program: PathBuf,
-    steps: usize,
-    settings: Settings,
-    data: Option<PathBuf>,
-    dump: Option<PathBuf>,
-}
-
-fn asked() -> Asked {
-    let mut words = std::env::args().skip(1).filter(|word| word != "--bench");
-    let program = words.next().expect("a program").into();
-    let steps = words.next().and_then(|n| n.parse().ok()).expect("a number of steps");
-    let (mut sets, mut data, mut dump) = (Vec::new(), None, None);
-    while let Some(word) = words.next() {
-        let value = words.next().expect("a value");
-        match word.as_str() {
-            "--set" => sets.push(value),
-            "--data" => data = Some(PathBuf::from(value)),
-            "--dump" => dump = Some(PathBuf::from(value)),
-            _ => panic!("unknown argument '{word}'"),
-        }
-    }
-    Asked { program, steps, settings: Settings::parse(&sets).expect("settings"), data, dump }
-}
+use side::{asked, dump, memory, read, tell, told_to_go_on};
 
 /// The data, which remembers the batches that were taken.
 struct Noted<'a> {
     feed: CorpusFeed<'a>,
-    taken: RefCell<Vec<Vec<u32>>>,
+    taken: Mutex<Vec<Vec<u32>>>,
 }
 
 impl Feed for Noted<'_> {
@@ -72,7 +44,7 @@ impl Feed for Noted<'_> {
     }
 
     fn fetch(&self, data: usize, portion: Portion, examples: &[u32]) -> Result<Batch, Diagnostic> {
-        self.taken.borrow_mut().push(examples.to_vec());
+        self.taken.lock().expect("no panic").push(examples.to_vec());
         self.feed.fetch(data, portion, examples)
     }
 
@@ -96,12 +68,14 @@ struct Round {
 /// Ends a round after so many steps, and waits for the word to begin the next.
 struct Rounds {
     steps: usize,
+    done: usize,
     round: Round,
     stop: Arc<AtomicBool>,
 }
 
 impl Events for Rounds {
     fn step_done(&mut self, step: &StepDone) {
+        self.done += 1;
         self.round.seconds += step.seconds;
         self.round.tokens += step.tokens;
         self.round.losses.push(step.total);
@@ -115,35 +89,6 @@ impl Events for Rounds {
     }
 }
 
-fn tell(what: &serde_json::Value) {
-    println!("{what}");
-    std::io::stdout().flush().expect("written");
-}
-
-fn told_to_go_on() -> bool {
-    std::io::stdin().lock().read_line(&mut String::new()).is_ok_and(|read| read > 0)
-}
-
-/// A line of `/proc/self/status` in bytes.
-fn memory(name: &str) -> u64 {
-    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
-    line.split_whitespace().find_map(|word| word.parse::<u64>().ok()).unwrap_or(0) * 1024
-}
-
-fn read(asked: &Asked) -> Compiled {
-    let checked = driver::check(&asked.program, &Disk, &asked.settings);
-    assert!(!checked.failed(), "{:?}", checked.diagnostics);
-    let model = checked.model.expect("a model");
-    compile(&model, &base_of(&asked.program, asked.data.as_deref())).unwrap_or_else(|e| panic!("{e:?}"))
-}
-
-fn dump(to: &Path, compiled: &Compiled, program: &mtlc::backend::exec::Program) -> Result<(), Diagnostic> {
-    let folder = Folder::new(RunDir::create("dump", Some(to))?);
-    folder.begin(compiled, &mtlc::source::SourceMap::new())?;
-    folder.save_model(program)
-}
-
 fn main() {
     mtlc::cli::prepare_process();
     let asked = asked();
@@ -154,11 +99,11 @@ fn main() {
             dump(to, &compiled, &program)?;
         }
         let feed = CorpusFeed { corpus: &compiled.corpus, schema: &compiled.schema };
-        let noted = Noted { feed, taken: RefCell::default() };
+        let noted = Noted { feed, taken: Mutex::default() };
         let out = tempfile::tempdir().expect("a folder");
         let mut options = looping::Options::new(out.path());
         options.epochs = Some(1_000_000);
-        let mut rounds = Rounds { steps: asked.steps, round: Round::default(), stop: options.stop.clone() };
+        let mut rounds = Rounds { steps: asked.steps, done: 0, round: Round::default(), stop: options.stop.clone() };
         // Peak memory is counted from here.
         let _ = std::fs::write("/proc/self/clear_refs", "5");
         tell(
@@ -168,7 +113,10 @@ fn main() {
             let _ = looping::train(&compiled.plan, &mut program, &noted, &mut rounds, &options);
         }
         if let Some(to) = &asked.dump {
-            let taken = serde_json::to_string(&*noted.taken.borrow()).expect("JSON");
+            // A step takes a batch here; what was fetched ahead of the last one was not trained.
+            let mut taken = noted.taken.into_inner().expect("no panic");
+            taken.truncate(rounds.done);
+            let taken = serde_json::to_string(&taken).expect("JSON");
             std::fs::write(to.join("batches.json"), taken).expect("written");
         }
         Ok(())

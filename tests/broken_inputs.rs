@@ -160,12 +160,12 @@ fn plans() {
         ("10,000 lists", "[".repeat(10_000), "'x.json' is no plan"),
         (
             "a newer version",
-            plan.replacen("\"version\": 1", "\"version\": 2", 1),
-            "[E0903]: 'x.json' has plan version 2",
+            plan.replacen("\"version\": 2", "\"version\": 3", 1),
+            "[E0903]: 'x.json' has plan version 3",
         ),
         ("a negative version", r#"{"version": -1}"#.into(), "'x.json' is no plan"),
         ("a version in words", r#"{"version": "one"}"#.into(), "'x.json' is no plan"),
-        ("a version alone", r#"{"version": 1}"#.into(), "it has no checksum"),
+        ("a version alone", r#"{"version": 2}"#.into(), "it has no checksum"),
         ("a wrong shape", changed(|p| p["params"][0]["shape"][1] = 7.into()), edited),
         ("a huge shape", changed(|p| p["params"][0]["shape"][1] = u64::MAX.into()), edited),
         ("an attribute of another kind", changed(|p| p["nodes"][1]["attrs"] = serde_json::json!({"p": "x"})), edited),
@@ -183,6 +183,11 @@ fn plans() {
             "a data set too far",
             sealed(|p| p["tasks"][0]["on"][0]["data"] = 5.into()),
             "'kind' names a data set of number 5",
+        ),
+        (
+            "a joined node too far",
+            sealed(|p| p["joined"] = serde_json::json!([[0, 9999]])),
+            "'joined' names a node of number 9999",
         ),
         ("a space too far", sealed(|p| p["tasks"][0]["space"] = 9.into()), "'kind' names a label space of number 9"),
         (
@@ -212,6 +217,7 @@ fn plans() {
     t.fails("no UTF-8", "run x.json", 1, "cannot read 'x.json'");
     t.fails("missing", "run no.json", 1, "cannot read 'no.json'");
     t.fails("a const of a plan", "run plan.json --set width=3", 1, "[E0909]: '--set width=3'");
+    t.fails("a pass of a plan", "run plan.json --no-pass fusion", 1, "[E0909]: '--no-pass fusion'");
     let compact = serde_json::from_str::<Value>(&plan).expect("JSON").to_string();
     t.write("x.json", compact);
     t.works("formatted otherwise", "compile x.json", None);

@@ -93,6 +93,47 @@ fn a_plan_trains_as_its_program_does() {
 }
 
 #[test]
+fn passes_are_shown_and_can_be_left_out() {
+    let folder = project();
+    let demo = folder.path().join("demo");
+    let plan = |args: &[&str]| -> Value {
+        let printed = fine(&demo, &[&["compile", "demo.mtl", "--emit", "plan"], args].concat());
+        serde_json::from_str(&printed).expect("JSON")
+    };
+    let says = |plan: &Value, i: usize| plan["passes"][i]["says"].as_str().expect("a line").to_string();
+    let whole = plan(&[]);
+    let names: Vec<&str> =
+        whole["passes"].as_array().expect("passes").iter().filter_map(|p| p["name"].as_str()).collect();
+    assert_eq!(names, ["dead_values", "common_values", "fusion", "joined_batches", "early_freeing"]);
+    assert!(says(&whole, 1).contains("is computed once for intent, slots"), "{}", says(&whole, 1));
+    let apart = plan(&["--no-pass", "common_values", "--no-pass", "fusion"]);
+    assert_eq!((says(&apart, 1), &apart["passes"][2]["on"]), ("common values: off".into(), &Value::Bool(false)));
+    let nodes = |plan: &Value| plan["nodes"].as_array().map(Vec::len);
+    assert!(nodes(&apart) > nodes(&whole));
+
+    let trained = |off: &[&str], out: &str| {
+        let off: Vec<&str> = off.iter().flat_map(|name| ["--no-pass", name]).collect();
+        fine(&demo, &[&["run", "demo.mtl", "--epochs", "1", "--out", out], &off[..]].concat());
+        std::fs::read(demo.join(out).join("model.safetensors")).expect("a model")
+    };
+    let model = trained(&[], "r");
+    assert_eq!(model, trained(&["dead_values", "fusion", "joined_batches", "early_freeing"], "most"));
+    assert_ne!(model, trained(&names, "plain"), "gradients of copies are added up in another order");
+    std::fs::write(demo.join("in.txt"), "play some jazz\n").expect("written");
+    assert_eq!(fine(&demo, &["predict", "r", "in.txt"]), fine(&demo, &["predict", "most", "in.txt"]));
+    fine(&demo, &["predict", "plain", "in.txt"]);
+    fine(&demo, &["eval", "plain"]);
+
+    let said = fails(&demo, 2, &["run", "demo.mtl", "--no-pass", "comon_values"]);
+    assert!(said.contains("similar value exists: 'common_values'") && said.contains("early_freeing"), "{said}");
+    fine(&demo, &["compile", "demo.mtl", "-o", "plan.json"]);
+    let said = fails(&demo, 1, &["run", "plan.json", "--no-pass", "fusion"]);
+    assert!(said.contains("E0909") && said.contains("is a plan"), "{said}");
+    let said = fails(&demo, 1, &["run", "demo.mtl", "--out", "r", "--resume", "--no-pass", "fusion"]);
+    assert!(said.contains("E0910"), "{said}");
+}
+
+#[test]
 fn mistakes_end_in_one_message() {
     let folder = project();
     let demo = folder.path().join("demo");
@@ -132,7 +173,7 @@ fn a_damaged_run_is_named() {
     assert!(fails(&demo, 1, &["eval", "r"]).contains("E0902"));
     std::fs::write(path("model.safetensors"), &model).expect("written");
     let plan = std::fs::read_to_string(path("plan.json")).expect("a plan");
-    std::fs::write(path("plan.json"), plan.replacen("\"version\": 1", "\"version\": 99", 1)).expect("written");
+    std::fs::write(path("plan.json"), plan.replacen("\"version\": 2", "\"version\": 99", 1)).expect("written");
     assert!(fails(&demo, 1, &["eval", "r"]).contains("E0903"));
     std::fs::write(path("plan.json"), "{").expect("written");
     fails(&demo, 1, &["predict", "r"]);

@@ -48,6 +48,11 @@ const SMOOTH: &[(&str, &str)] = &[
     ("transformer", "task t: classify(d.c) = h |> transformer(8, layers: 2, heads: 2, ff: 12) |> first"),
     ("attention", "task t: tag(d.g) = concat(h |> self_attention(4, heads: 2), attend(h, k, heads: 2))"),
     ("dense", "task t: classify(d.c) = h |> linear(5) |> mlp([7, 4], tanh) |> norm |> mean_pool"),
+    (
+        "fused",
+        "task t: tag(d.g) = (h + (h |> linear(6) |> tanh)) |> norm\ntask u: classify(d.c) = h |> conv(4, 3, none) |> gelu |> last",
+    ),
+    ("dropped words", "task t: classify(d.c) = d.a |> embed(5) |> dropout(0.3) |> mean_pool"),
     ("gates", "task t: tag(d.g) = mix(gate(h, h |> tanh), h |> linear(6), h |> sigmoid)"),
     (
         "biaffine",
@@ -55,7 +60,7 @@ const SMOOTH: &[(&str, &str)] = &[
     ),
     ("arithmetic", "task t: tag(d.g) = (h |> softmax) * 2.0 + -h - (h * h |> exp |> log) * 0.5"),
     ("activations", "task t: regress(d.n) = concat(h |> relu |> last, h |> abs |> mean_pool, h |> attention_pool)"),
-    ("noise", "task t: classify(d.c) = h |> dropout(0.3) |> word_dropout(0.2) |> noise(0.1) |> mean_pool"),
+    ("noise", "task t: classify(d.c) = h |> linear(6) |> dropout(0.3) |> word_dropout(0.2) |> noise(0.1) |> mean_pool"),
     ("words out", "task t: classify(d.c) = d.a |> word_dropout(0.4) |> words |> mean_pool"),
     ("repeat", "layer f = linear(6) |> tanh\ntask t: tag(d.g) = h |> repeat(2, f)"),
     (

@@ -12,7 +12,7 @@ const PLAN: &[(&str, &[&str])] = &[
     ("syntax", &["source", "diagnostics"]),
     ("data", &["source", "diagnostics"]),
     ("sema", &["source", "diagnostics", "syntax", "data", "ops", "plan"]),
-    ("plan", &["source", "data", "sema"]),
+    ("plan", &["source", "data", "sema", "ops"]),
     ("ops", &["source", "diagnostics", "syntax", "data", "sema", "plan", "backend"]),
     ("backend", &["data", "ops", "plan", "train"]),
     ("train", &["source", "diagnostics", "data", "ops", "plan", "backend"]),

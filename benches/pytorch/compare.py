@@ -1,10 +1,11 @@
 """Trains the same models in mtlc and in PyTorch, in turns, and prints ratios.
 
-    compare.py STEPS FOLDER [--rounds N] [--only NAME] [--forms packed,padded,compiled]
+    compare.py STEPS INFER FOLDER [--rounds N] [--only NAME] [--forms packed,padded,compiled]
 
-STEPS is the program made from `benches/steps.rs`; FOLDER takes data, weights and batches. Every
-round trains each contender once, one after the other, so that a machine that slows down slows
-all of them. Losses of the first 20 steps, without dropout and from the same weights, must agree.
+STEPS and INFER are the programs made from `benches/steps.rs` and `benches/infer.rs`; FOLDER takes
+data, weights and batches. Every round lets each contender train, or predict, once, one after the
+other, so that a machine that slows down slows all of them. Losses of the first 20 steps, without
+dropout and from the same weights, must agree, and so must the intents of the first 20 batches.
 """
 import argparse
 import json
@@ -34,6 +35,13 @@ CASES |= {
 }
 CASES["crf"] = ("crf", "conll2000", {}, 20, 0.3, 1e-3, 5.0)
 
+# Prediction: model, data, settings, examples of a batch, batches of a round.
+PREDICTIONS = {
+    f"predict {name} x {size}": (model, data, settings, size, count)
+    for name, model, data, settings in (("slu 128", "slu", "atis", {"width": 128}), ("slu 256", "slu", "atis", {"width": 256}), ("encoder", "encoder", "atis", {}))
+    for size, count in ((1, 200), (64, 40))
+}
+
 AGREE = 20
 
 
@@ -42,7 +50,8 @@ class Contender:
 
     def __init__(self, command):
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.loaded = self.read()["loaded"]
+        self.first = self.read()
+        self.loaded = self.first["loaded"]
 
     def read(self):
         line = self.process.stdout.readline()
@@ -95,11 +104,8 @@ def agree(steps, name, case, folder):
     return max(abs(a - b) / abs(b) for a, b in zip(ours, theirs))
 
 
-def race(steps, name, case, folder, forms, rounds):
-    count, drop = case[3], case[4]
-    dump, _ = dumped(steps, name, case, folder, count, drop)
-    contenders = {"mtlc": mtlc(steps, case, folder, count, drop)}
-    contenders |= {form: torch(form, case, folder, count, drop, dump) for form in forms}
+def race(contenders, rounds):
+    """Tokens a second of each round, and the peak above what was resident before."""
     speeds, peaks = {n: [] for n in contenders}, {}
     for turn in range(rounds + 1):
         for n, contender in contenders.items():
@@ -112,9 +118,37 @@ def race(steps, name, case, folder, forms, rounds):
     return speeds, peaks
 
 
+def train(asked, name, case, forms):
+    difference = agree(asked.steps, name, case, asked.folder)
+    count, drop = case[3], case[4]
+    dump, _ = dumped(asked.steps, name, case, asked.folder, count, drop)
+    contenders = {"mtlc": mtlc(asked.steps, case, asked.folder, count, drop)}
+    contenders |= {form: torch(form, case, asked.folder, count, drop, dump) for form in forms}
+    return f"{difference:.1e}", *race(contenders, asked.rounds)
+
+
+def predict(asked, name, case, forms):
+    model, data, settings, size, count = case
+    dump = asked.folder / name.replace(" ", "-")
+    subprocess.run(["rm", "-rf", dump], check=True)
+    command = [asked.infer, PROGRAMS / f"{model}.mtl", str(count), "--data", asked.folder / data, "--size", str(size)]
+    for setting, value in settings.items():
+        command += ["--set", f"{setting}={value}"]
+    contenders = {"mtlc": Contender(command + ["--dump", dump])}
+    kept = json.load(open(dump / "labels.json"))
+    for form in forms:
+        arguments = [model, form, count, dump, asked.folder / data / "slu"]
+        contenders[form] = Contender([sys.executable, HERE / "infer.py", *map(str, arguments)])
+    # A padded batch gives the backward LSTM another start.
+    exact = contenders["padded" if model == "encoder" or size == 1 else "packed"].first["intents"]
+    same = [ours[: len(theirs)] == theirs for ours, theirs in zip(kept, exact)]
+    return f"{sum(same)} of {len(same)}", *race(contenders, asked.rounds)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("steps", type=Path)
+    parser.add_argument("infer", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="")
@@ -123,24 +157,24 @@ def main():
     for name, arguments in DATA.items():
         make = [sys.executable, HERE / "data.py", asked.folder / name / "slu", *arguments]
         subprocess.run(make, check=True)
-    print("| model | agree to | tokens/s | " + " | ".join(asked.forms.split(",")) + " | ratio | peak memory, ratio |")
-    print("|---|---|---|" + "---|" * len(asked.forms.split(",")) + "---|---|")
-    for name, case in CASES.items():
+    all_forms = asked.forms.split(",")
+    print("| model | agree | tokens/s | " + " | ".join(all_forms) + " | ratio | peak memory, ratio |")
+    print("|---|---|---|" + "---|" * len(all_forms) + "---|---|")
+    cases = [(name, case, train) for name, case in CASES.items()]
+    cases += [(name, case, predict) for name, case in PREDICTIONS.items()]
+    for name, case, run in cases:
         if asked.only not in name:
             continue
-        difference = agree(asked.steps, name, case, asked.folder)
-        forms = [f for f in asked.forms.split(",") if f != "packed" or case[0] != "encoder"]
-        speeds, peaks = race(asked.steps, name, case, asked.folder, forms, asked.rounds)
+        forms = [f for f in all_forms if f != "packed" or case[0] != "encoder"]
+        agreed, speeds, peaks = run(asked, name, case, forms)
         median = {n: statistics.median(s) for n, s in speeds.items()}
         best = max((n for n in median if n != "mtlc"), key=median.get)
         # Round by round against the form that is fastest over all.
         ratio = statistics.median(a / b for a, b in zip(speeds["mtlc"], speeds[best]))
-        cells = [f"{median[f]:,.0f}" if f in median else "–" for f in asked.forms.split(",")]
-        memory = peaks["mtlc"] / max(peaks[best], 1)
-        print(
-            f"| {name} | {difference:.1e} | {median['mtlc']:,.0f} | {' | '.join(cells)} | {ratio:.2f} | {memory:.2f} |",
-            flush=True,
-        )
+        cells = [f"{median[f]:,.0f}" if f in median else "–" for f in all_forms]
+        memory = f"{peaks['mtlc'] / max(peaks[best], 1):.2f}" if run is train else "–"
+        row = [name, agreed, f"{median['mtlc']:,.0f}", *cells, f"{ratio:.2f}", memory]
+        print(f"| {' | '.join(row)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,13 @@ def run_lstm(lstm, x, lengths, packed):
     return pad_packed_sequence(y, batch_first=True, total_length=x.shape[1])[0]
 
 
+def losses(scores, batch):
+    """Both tasks: the mean over examples of the sum over places."""
+    intent = F.cross_entropy(scores[0], batch["intent"])
+    slots = F.cross_entropy(scores[1].transpose(1, 2), batch["slots"], ignore_index=-1, reduction="sum")
+    return intent + slots / batch["mask"].shape[0]
+
+
 class Slu(nn.Module):
     """`slu.mtl`."""
 
@@ -51,14 +58,14 @@ class Slu(nn.Module):
         self.slots = linear_from(weights, "slots.head.weight", "slots.head.bias")
         self.drop, self.packed = drop, packed
 
-    def forward(self, batch):
-        mask = batch["mask"]
+    def scores(self, batch):
         x = F.dropout(self.words(batch["words"]), self.drop, self.training)
         h = F.dropout(run_lstm(self.reader, x, batch["lengths"], self.packed), self.drop, self.training)
-        pooled = h.masked_fill(~mask.unsqueeze(-1), -torch.inf).amax(1)
-        intent = F.cross_entropy(self.intent(pooled), batch["intent"])
-        slots = F.cross_entropy(self.slots(h).transpose(1, 2), batch["slots"], ignore_index=-1, reduction="sum")
-        return intent + slots / mask.shape[0]
+        pooled = h.masked_fill(~batch["mask"].unsqueeze(-1), -torch.inf).amax(1)
+        return self.intent(pooled), self.slots(h)
+
+    def forward(self, batch):
+        return losses(self.scores(batch), batch)
 
 
 class Block(nn.Module):
@@ -96,17 +103,17 @@ class Encoder(nn.Module):
         table = torch.stack((at.sin(), at.cos()), 2).reshape(512, width)
         self.register_buffer("positions", table)
 
-    def forward(self, batch):
-        mask = batch["mask"]
+    def scores(self, batch):
         x = self.words(batch["words"])
         x = x + self.positions[: x.shape[1]]
-        wide = mask[:, None, None, :]
+        wide = batch["mask"][:, None, None, :]
         for block in self.blocks:
             x = block(x, wide)
         h = self.norm(x)
-        intent = F.cross_entropy(self.intent(h[:, 0]), batch["intent"])
-        slots = F.cross_entropy(self.slots(h).transpose(1, 2), batch["slots"], ignore_index=-1, reduction="sum")
-        return intent + slots / mask.shape[0]
+        return self.intent(h[:, 0]), self.slots(h)
+
+    def forward(self, batch):
+        return losses(self.scores(batch), batch)
 
 
 class Crf(nn.Module):

@@ -7,6 +7,7 @@ that is read, STEPS steps are trained and what they took is written. Batches are
 tensors before the clock starts: their cost is not counted.
 """
 import json
+import os
 import resource
 import sys
 import time
@@ -51,7 +52,7 @@ def batches(dump, data, with_intents):
 
 
 def main(name, form, steps, dump, data, drop, lr, clip):
-    torch.set_num_threads(int(__import__("os").environ.get("THREADS", "2")))
+    torch.set_num_threads(int(os.environ.get("THREADS", os.cpu_count())))
     torch.manual_seed(1)
     dump, data = Path(dump), Path(data)
     made = batches(dump, data, name != "crf")

@@ -1,4 +1,4 @@
-//! Runs the nodes of a plan on a batch: forward in order, each value once, dropped after its last use.
+//! Runs the nodes of a plan on a batch, or on several of which some layers take all rows at once.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,9 +8,11 @@ use candle_core::{Device, Result, Tensor, bail};
 use super::kernels::activation::Activation;
 use super::kernels::crf::Constraint;
 use super::kernels::random::Draw;
+use super::schedule::{Ask, Schedule, Work};
 use super::{Grads, Param, Rows, Value};
 use crate::data::{Batch, FieldBatch, Lexicon, Schema, View};
 use crate::ops;
+use crate::plan::passes::names::DEAD_VALUES;
 use crate::plan::{Attr, Node, Plan};
 
 /// A plan with its parameters, ready to be trained or to predict.
@@ -19,6 +21,8 @@ pub struct Program {
     pub plan: Plan,
     /// Its parameters, in the plan's order.
     pub params: Vec<Param>,
+    /// The same, which no gradient reaches: nothing is kept for a backward pass.
+    still: Vec<Param>,
     /// Their gradients.
     pub grads: Arc<Grads>,
     /// Labels and vocabularies.
@@ -28,16 +32,24 @@ pub struct Program {
     /// Where tensors live.
     pub device: Device,
     constraints: Vec<Option<Constraint>>,
-    orders: Mutex<Orders>,
+    schedules: Mutex<Schedules>,
 }
 
-/// Orders by roots and mode.
-type Orders = HashMap<(Vec<usize>, bool), Arc<Order>>;
+/// Schedules by what is asked for and mode.
+type Schedules = HashMap<(Vec<Ask>, bool), Arc<Schedule>>;
 
-/// Nodes in the order they run, and after which each value is dropped.
-struct Order {
-    nodes: Vec<usize>,
-    last_use: HashMap<usize, usize>,
+/// The values of a batch's roots.
+pub type Values = HashMap<usize, Value>;
+
+/// A batch, what is asked of it, and the seed of its random operations.
+#[derive(Clone, Copy, Debug)]
+pub struct Part<'a> {
+    /// The batch.
+    pub batch: &'a Batch,
+    /// The nodes whose values are wanted.
+    pub roots: &'a [usize],
+    /// The seed.
+    pub seed: u64,
 }
 
 impl Program {
@@ -50,75 +62,96 @@ impl Program {
         device: Device,
     ) -> Self {
         let constraints = schema.spaces.iter().map(|s| Constraint::bio(&s.labels)).collect();
-        Self { plan, params, grads, schema, lexicon, device, constraints, orders: Mutex::default() }
+        let still = params.iter().map(|p| Param { trainable: false, ..p.clone() }).collect();
+        Self { plan, params, still, grads, schema, lexicon, device, constraints, schedules: Mutex::default() }
     }
 
     /// The values of `roots` on a batch.
-    pub fn compute(&self, batch: &Batch, roots: &[usize], training: bool, seed: u64) -> Result<HashMap<usize, Value>> {
-        let order = self.order(roots, training);
-        let mut values: HashMap<usize, Value> = HashMap::with_capacity(order.nodes.len());
-        for (step, &at) in order.nodes.iter().enumerate() {
-            let node = &self.plan.nodes[at];
-            let inputs = self.inputs(node, &values)?;
-            let run = Run { program: self, node, batch, training, seed, device: &self.device };
-            let Some(op) = ops::operation(&node.op) else { bail!("no operation is named '{}'", node.op) };
-            let value = op.run(&run, &inputs).map_err(|e| e.context(format!("in '{}' ({})", node.op, node.path)))?;
-            values.insert(at, value);
-            for input in &node.inputs {
-                if order.last_use.get(input) == Some(&step) && !roots.contains(input) {
-                    values.remove(input);
+    pub fn compute(&self, batch: &Batch, roots: &[usize], training: bool, seed: u64) -> Result<Values> {
+        Ok(self.compute_all(&[Part { batch, roots, seed }], training)?.pop().unwrap_or_default())
+    }
+
+    /// The values of the roots of several batches; layers that the plan joins run once for all.
+    pub fn compute_all(&self, parts: &[Part<'_>], training: bool) -> Result<Vec<Values>> {
+        let schedule = self.schedule(parts, training);
+        let mut values: Vec<Option<Value>> = vec![None; schedule.steps.len()];
+        for (at, step) in schedule.steps.iter().enumerate() {
+            let mut inputs = Vec::with_capacity(step.reads.len());
+            for read in &step.reads {
+                let Some(value) = &values[*read] else { bail!("a value was dropped before its last use") };
+                inputs.push(value.clone());
+            }
+            let value = match &step.work {
+                Work::Run { part, node } => self.run(&parts[*part], &self.plan.nodes[*node], training, &inputs)?,
+                Work::Join => Value::join(&inputs)?,
+                Work::Cut { part, before } => {
+                    let first: usize = before.iter().map(|other| parts[*other].batch.len()).sum();
+                    inputs[0].cut(first..first + parts[*part].batch.len())?
                 }
-            }
+            };
+            values[at] = Some(value);
+            step.drops.iter().for_each(|dropped| values[*dropped] = None);
         }
-        Ok(values)
+        let wanted = schedule.roots.iter().map(|roots| {
+            roots.iter().filter_map(|(root, step)| Some((*root, values[*step].clone()?))).collect::<Values>()
+        });
+        Ok(wanted.collect())
     }
 
-    fn inputs(&self, node: &Node, values: &HashMap<usize, Value>) -> Result<Vec<Value>> {
-        let present = node.inputs.iter().find_map(|i| values.get(i));
-        let mut inputs = Vec::with_capacity(node.inputs.len());
-        for i in &node.inputs {
-            // An input that this mode does not need stands for itself with another's value.
-            match values.get(i).or(present) {
-                Some(value) => inputs.push(value.clone()),
-                None => bail!("an input of '{}' was not computed", node.op),
-            }
-        }
-        Ok(inputs)
+    fn run(&self, part: &Part<'_>, node: &Node, training: bool, inputs: &[Value]) -> Result<Value> {
+        let run = Run { program: self, node, batch: part.batch, training, seed: part.seed, device: &self.device };
+        let Some(op) = ops::operation(&node.op) else { bail!("no operation is named '{}'", node.op) };
+        op.run(&run, inputs).map_err(|e| e.context(format!("in '{}' ({})", node.op, node.path)))
     }
 
-    fn order(&self, roots: &[usize], training: bool) -> Arc<Order> {
-        let key = (roots.to_vec(), training);
-        let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
-        orders.entry(key).or_insert_with(|| Arc::new(self.new_order(roots, training))).clone()
+    fn schedule(&self, parts: &[Part<'_>], training: bool) -> Arc<Schedule> {
+        let asks: Vec<Ask> = parts.iter().map(|part| self.ask(part)).collect();
+        let mut schedules = self.schedules.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = schedules.entry((asks, training));
+        let new = |(asks, training): &(Vec<Ask>, bool)| Arc::new(Schedule::new(&self.plan, asks, *training));
+        entry.or_insert_with_key(new).clone()
     }
 
-    fn new_order(&self, roots: &[usize], training: bool) -> Order {
-        let mut needed = vec![false; self.plan.nodes.len()];
-        let mut open = roots.to_vec();
-        while let Some(at) = open.pop() {
-            if !std::mem::replace(&mut needed[at], true) {
-                open.extend(needed_inputs(&self.plan.nodes[at], training));
-            }
+    fn ask(&self, part: &Part<'_>) -> Ask {
+        let data = part.roots.iter().find_map(|root| self.plan.nodes[*root].data);
+        let beside = match self.plan.passed(DEAD_VALUES) {
+            true => Vec::new(),
+            false => self.computable(part.batch, data),
+        };
+        Ask { data, roots: part.roots.to_vec(), beside }
+    }
+
+    /// Everything on a data set that a batch has the fields for.
+    fn computable(&self, batch: &Batch, data: Option<usize>) -> Vec<usize> {
+        let mut can = Vec::with_capacity(self.plan.nodes.len());
+        for node in &self.plan.nodes {
+            let inputs = node.inputs.iter().all(|input| can[*input]);
+            let here = node.data.is_none() || node.data == data;
+            can.push(here && inputs && (node.op != "field" || field_of(batch, node).is_some_and(is_computed)));
         }
-        let nodes: Vec<usize> = (0..needed.len()).filter(|at| needed[*at]).collect();
-        let mut last_use = HashMap::new();
-        for (step, at) in nodes.iter().enumerate() {
-            last_use.extend(self.plan.nodes[*at].inputs.iter().map(|i| (*i, step)));
-        }
-        Order { nodes, last_use }
+        (0..can.len()).filter(|at| can[*at] && self.plan.nodes[*at].data.is_some()).collect()
     }
 }
 
-/// The inputs that a node reads in this mode.
-fn needed_inputs(node: &Node, training: bool) -> &[usize] {
-    match (node.op.as_str(), training) {
-        ("train_only", true) => &node.inputs[..1],
-        ("train_only", false) => &node.inputs[node.inputs.len() - 1..],
-        // In training gold is fed back, and labels follow from what that gave.
-        ("feedback_path" | "feedback_label", true) => &node.inputs[node.inputs.len() - 1..],
-        (_, true) => &node.inputs,
-        (op, false) => ops::read_at_prediction(op, &node.inputs),
+/// A whole number among a node's attributes, 0 if it is missing.
+fn int(node: &Node, name: &str) -> usize {
+    match node.attrs.get(name) {
+        Some(Attr::Int(v)) => *v as usize,
+        _ => 0,
     }
+}
+
+/// What a batch has of the field that a node stands for.
+fn field_of<'b>(batch: &'b Batch, node: &Node) -> Option<&'b FieldBatch> {
+    let view = View { field: int(node, "field"), space: node.attrs.contains_key("space").then(|| int(node, "space")) };
+    // A number in a space of grades has only the view of that space.
+    batch.get(view).or_else(|| batch.field(view.field))
+}
+
+/// Whether this build computes with a field of this kind.
+fn is_computed(field: &FieldBatch) -> bool {
+    use FieldBatch::{Class, Labels, Number, Tags, Text, Texts, Vector};
+    matches!(field, Text { .. } | Texts { .. } | Class(_) | Tags { .. } | Number(_) | Vector { .. } | Labels { .. })
 }
 
 /// What an operation sees while it computes a node.
@@ -137,7 +170,8 @@ pub struct Run<'a> {
 impl<'a> Run<'a> {
     /// The node's parameter `i`.
     pub fn param(&self, i: usize) -> &'a Param {
-        &self.program.params[self.node.params[i]]
+        let params = if self.training { &self.program.params } else { &self.program.still };
+        &params[self.node.params[i]]
     }
 
     /// Examples in the batch.
@@ -147,10 +181,7 @@ impl<'a> Run<'a> {
 
     /// A whole number among the attributes, 0 if it is missing.
     pub fn int(&self, name: &str) -> usize {
-        match self.node.attrs.get(name) {
-            Some(Attr::Int(v)) => *v as usize,
-            _ => 0,
-        }
+        int(self.node, name)
     }
 
     /// A number among the attributes.
@@ -234,12 +265,7 @@ impl<'a> Run<'a> {
     /// The field that the node stands for.
     pub fn field(&self) -> Result<Value> {
         let spec = &self.program.plan.datasets[self.int("data")].fields[self.int("field")];
-        let space = self.node.attrs.contains_key("space").then(|| self.int("space"));
-        let view = View { field: self.int("field"), space };
-        // A number in a space of grades has only the view of that space.
-        let Some(field) = self.batch.get(view).or_else(|| self.batch.field(view.field)) else {
-            bail!("the batch has no field '{}'", spec.name)
-        };
+        let Some(field) = field_of(self.batch, self.node) else { bail!("the batch has no field '{}'", spec.name) };
         let each: Arc<Rows> = Rows::examples(self.examples()).into();
         let lexicon = self.program.lexicon.clone();
         let dense = |numbers: Vec<f32>, width: usize| -> Result<Value> {

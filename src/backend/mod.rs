@@ -11,6 +11,7 @@ pub mod model;
 pub mod param;
 pub mod params;
 pub mod rows;
+mod schedule;
 pub mod value;
 
 pub use param::{Grads, Param, Sink, Written};

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use candle_core::{Result, Tensor};
 
-use super::exec::{Program, numbers};
+use super::exec::{Part, Program, Values, numbers};
 use super::{Grads, NO_LABEL, Param, Value};
 use crate::data::Batch;
 use crate::plan::{TaskOn, TaskPlan};
-use crate::train::trainee::{Answer, Judged, LossSource, LossTerm, Outcome, Trainee};
+use crate::train::trainee::{Answer, Asked, Judged, LossSource, LossTerm, Outcome, Trainee};
 
 impl Trainee for Program {
     type Batch = Batch;
@@ -27,23 +27,21 @@ impl Trainee for Program {
     }
 
     fn losses(&self, data: usize, batch: &Batch, asked: &[LossSource], seed: u64) -> Result<Vec<LossTerm>> {
-        let mut roots = Vec::new();
-        for source in asked {
-            match source {
-                LossSource::Task(t) => {
-                    let on = self.on(*t, data);
-                    roots.extend(on.and_then(|on| on.loss.zip(on.gold)).into_iter().flat_map(|(l, g)| [l, g]));
-                }
-                LossSource::Item(i) if self.item_on(*i, data) => roots.push(self.plan.losses[*i].node),
-                LossSource::Item(_) => {}
-            }
-        }
-        let values = self.compute(batch, &roots, true, seed)?;
-        let mut terms = Vec::new();
-        for source in asked {
-            terms.extend(self.term(*source, data, &values)?);
-        }
-        Ok(terms)
+        let terms = self.joint_losses(&[Asked { data, batch, sources: asked, seed }])?;
+        Ok(terms.into_iter().flatten().collect())
+    }
+
+    fn joint_losses(&self, parts: &[Asked<'_, Batch>]) -> Result<Vec<Vec<LossTerm>>> {
+        let roots: Vec<Vec<usize>> = parts.iter().map(|part| self.loss_nodes(part)).collect();
+        let asks = parts.iter().zip(&roots);
+        let asks: Vec<Part<'_>> =
+            asks.map(|(part, roots)| Part { batch: part.batch, roots, seed: part.seed }).collect();
+        let values = self.compute_all(&asks, true)?;
+        let terms = |(part, values): (&Asked<'_, Batch>, &Values)| {
+            let terms = part.sources.iter().map(|source| self.term(*source, part.data, values));
+            terms.filter_map(Result::transpose).collect()
+        };
+        parts.iter().zip(&values).map(terms).collect()
     }
 
     fn outcomes(&self, data: usize, batch: &Batch, tasks: &[usize]) -> Result<Vec<Outcome>> {
@@ -53,6 +51,22 @@ impl Trainee for Program {
 }
 
 impl Program {
+    /// The nodes that the losses asked of a batch are read from.
+    fn loss_nodes(&self, part: &Asked<'_, Batch>) -> Vec<usize> {
+        let mut nodes = Vec::new();
+        for source in part.sources {
+            match source {
+                LossSource::Task(t) => {
+                    let on = self.on(*t, part.data);
+                    nodes.extend(on.and_then(|on| on.loss.zip(on.gold)).into_iter().flat_map(|(l, g)| [l, g]));
+                }
+                LossSource::Item(i) if self.item_on(*i, part.data) => nodes.push(self.plan.losses[*i].node),
+                LossSource::Item(_) => {}
+            }
+        }
+        nodes
+    }
+
     /// The nodes of a task on a data set.
     pub fn on(&self, task: usize, data: usize) -> Option<&TaskOn> {
         self.plan.tasks[task].on.iter().find(|on| on.data == data)

@@ -1,5 +1,6 @@
 //! How the places of a packed value group into examples.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Offsets of segments: segment `i` covers rows `offsets[i]..offsets[i + 1]`; the first is 0.
@@ -70,6 +71,27 @@ impl Rows {
         parents
     }
 
+    /// The rows of several batches, one after another; all have the same depth.
+    pub fn join(parts: &[&Rows]) -> Rows {
+        let depth = parts.iter().map(|part| part.levels.len()).min().unwrap_or_default();
+        let lengths = |level: usize| parts.iter().flat_map(move |part| part.levels[level].windows(2));
+        let level = |level| offsets_of(lengths(level).map(|w| (w[1] - w[0]) as usize));
+        Rows { batch: parts.iter().map(|part| part.batch).sum(), levels: (0..depth).map(level).collect() }
+    }
+
+    /// The rows of these examples alone, and where they stand among all.
+    pub fn cut(&self, examples: Range<usize>) -> (Rows, Range<usize>) {
+        let batch = examples.len();
+        let mut places = examples;
+        let mut levels = Vec::with_capacity(self.levels.len());
+        for offsets in &self.levels {
+            let inside = &offsets[places.start..=places.end];
+            levels.push(inside.iter().map(|offset| offset - inside[0]).collect());
+            places = inside[0] as usize..inside[inside.len() - 1] as usize;
+        }
+        (Rows { batch, levels }, places)
+    }
+
     /// Offsets that split all rows by example, whatever the depth.
     pub fn by_example(&self) -> Offsets {
         self.grouped(0)
@@ -101,5 +123,16 @@ mod tests {
         assert_eq!(&*rows.by_example(), &[0, 4, 6]);
         assert_eq!(&*rows.grouped(1), &[0, 1, 4, 6]);
         assert_eq!(&*rows.grouped(2), &[0, 1, 2, 3, 4, 5, 6]);
+    }
+
+    #[test]
+    fn joined_rows_part_again() {
+        let a = Rows { batch: 2, levels: vec![offsets_of([2, 1]), offsets_of([1, 3, 2])] };
+        let b = Rows { batch: 3, levels: vec![offsets_of([0, 1, 1]), offsets_of([4, 0])] };
+        let both = Rows::join(&[&a, &b]);
+        assert_eq!((both.batch, both.places()), (5, 10));
+        assert_eq!(both.cut(0..2), (a, 0..6));
+        assert_eq!(both.cut(2..5), (b, 6..10));
+        assert_eq!(both.cut(1..3).0.levels, [offsets_of([1, 0]), offsets_of([2])]);
     }
 }

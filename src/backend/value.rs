@@ -1,5 +1,6 @@
 //! What flows between operations while a batch is computed.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use candle_core::{Result, Tensor};
@@ -75,5 +76,35 @@ impl Value {
             Value::Float { rows, .. } | Value::Label { rows, .. } | Value::Tokens { rows, .. } => Some(rows),
             Value::Scalar(_) => None,
         }
+    }
+
+    /// Words of several batches, one after another.
+    pub fn join(parts: &[Value]) -> Result<Value> {
+        let (mut all, mut places) = (Vec::new(), Vec::with_capacity(parts.len()));
+        let mut words = None;
+        for part in parts {
+            let Value::Tokens { ids, lexicon, rows } = part else { candle_core::bail!("only words can be joined") };
+            all.extend_from_slice(ids);
+            places.push(&**rows);
+            words = Some(lexicon.clone());
+        }
+        match words {
+            Some(lexicon) => Ok(Value::Tokens { ids: all.into(), lexicon, rows: Rows::join(&places).into() }),
+            None => candle_core::bail!("there is nothing to join"),
+        }
+    }
+
+    /// The value of these examples alone.
+    pub fn cut(&self, examples: Range<usize>) -> Result<Value> {
+        let Some((rows, places)) = self.rows().map(|rows| rows.cut(examples)) else { return Ok(self.clone()) };
+        let rows = Arc::new(rows);
+        Ok(match self {
+            Value::Float { tensor, .. } => Value::Float { tensor: tensor.narrow(0, places.start, places.len())?, rows },
+            Value::Label { ids, space, .. } => Value::Label { ids: ids[places].to_vec().into(), space: *space, rows },
+            Value::Tokens { ids, lexicon, .. } => {
+                Value::Tokens { ids: ids[places].to_vec().into(), lexicon: lexicon.clone(), rows }
+            }
+            Value::Scalar(_) => self.clone(),
+        })
     }
 }

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::plan::passes::PASSES;
 
 /// A compiler for multi-task models.
 #[derive(Debug, Parser)]
@@ -115,6 +118,19 @@ pub struct ProgramArgs {
     pub data: Option<PathBuf>,
 }
 
+/// What `compile` and `run` leave out on the way to a plan.
+#[derive(Debug, Default, Args)]
+pub struct PassArgs {
+    /// Leaves out a pass over the plan.
+    #[arg(long, value_name = "NAME", value_parser = pass_names())]
+    pub no_pass: Vec<String>,
+}
+
+/// The names of passes, each with what it does.
+fn pass_names() -> PossibleValuesParser {
+    PASSES.iter().map(|pass| PossibleValue::new(pass.name).help(pass.doc)).into()
+}
+
 /// What `compile --emit` gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[allow(missing_docs)]
@@ -139,6 +155,9 @@ pub struct Compile {
     /// Gives a phase's result, or a picture, instead of the summary.
     #[arg(long, value_enum)]
     pub emit: Option<Emit>,
+    /// Passes.
+    #[command(flatten)]
+    pub passes: PassArgs,
     /// What is common.
     #[command(flatten)]
     pub program: ProgramArgs,
@@ -164,6 +183,9 @@ pub struct Run {
     /// Seed, instead of the program's.
     #[arg(long)]
     pub seed: Option<u64>,
+    /// Passes.
+    #[command(flatten)]
+    pub passes: PassArgs,
     /// What is common.
     #[command(flatten)]
     pub program: ProgramArgs,

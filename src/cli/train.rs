@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::args::{Compile, Emit, Eval, InputFormat, Predict, ProgramArgs, Run, Split};
+use super::args::{Compile, Emit, Eval, InputFormat, PassArgs, Predict, ProgramArgs, Run, Split};
 use super::{Ended, Voice, out, print_diagnostics, say};
 use crate::data::{Corpus, Inputs, Stream};
 use crate::diagnostics::{Diagnostic, codes};
@@ -31,8 +31,14 @@ use crate::train::feed::{Feed, Portion};
 use crate::train::metrics::confusion;
 
 /// Loads a program or plan, and prints what is to be said about it.
-fn load(file: &Path, args: &ProgramArgs, seed: Option<u64>, voice: Voice) -> Result<Loaded, Failure> {
-    let settings = Settings { seed, ..Settings::parse(&args.set)? };
+fn load(
+    file: &Path,
+    args: &ProgramArgs,
+    passes: &PassArgs,
+    seed: Option<u64>,
+    voice: Voice,
+) -> Result<Loaded, Failure> {
+    let settings = Settings { seed, no_pass: passes.no_pass.clone(), ..Settings::parse(&args.set)? };
     let loaded = driver::load(file, &Disk, &settings, args.data.as_deref())?;
     print_diagnostics(&loaded.sources, &loaded.warnings, voice);
     Ok(loaded)
@@ -50,7 +56,7 @@ pub fn compile(args: &Compile, voice: Voice) -> Ended {
 }
 
 fn summarise(args: &Compile, voice: Voice) -> Ended {
-    let compiled = load(&args.file, &args.program, None, voice)?.compiled;
+    let compiled = load(&args.file, &args.program, &args.passes, None, voice)?.compiled;
     if let Some(path) = &args.output {
         write_whole(path, plan_text(&compiled.plan)?.as_bytes()).map_err(|e| unwritable(path, &e))?;
     }
@@ -60,7 +66,7 @@ fn summarise(args: &Compile, voice: Voice) -> Ended {
 
 /// What a phase gives, as text.
 fn emitted(emit: Emit, args: &Compile, voice: Voice) -> Result<String, Failure> {
-    let plan = || load(&args.file, &args.program, None, voice).map(|l| l.compiled.plan);
+    let plan = || load(&args.file, &args.program, &args.passes, None, voice).map(|l| l.compiled.plan);
     let graph = || plan().map(|p| Graph::of(&p));
     Ok(match emit {
         Emit::Ast => tree(&args.file)?,
@@ -112,7 +118,7 @@ fn model(args: &Compile) -> Result<Model, Failure> {
 
 /// `mtlc run`.
 pub fn run(args: &Run, voice: Voice) -> Ended {
-    let mut loaded = load(&args.file, &args.program, args.seed, voice)?;
+    let mut loaded = load(&args.file, &args.program, &args.passes, args.seed, voice)?;
     if let Some(device) = &args.device {
         loaded.compiled.plan.train.device = device.clone();
     }
@@ -196,6 +202,7 @@ fn resuming(args: &Run, dir: &RunDir) -> String {
         words.extend(value.into_iter().flat_map(|value| [format!("--{name}"), value]));
     };
     args.program.set.iter().for_each(|set| flag("set", Some(set.clone())));
+    args.passes.no_pass.iter().for_each(|pass| flag("no-pass", Some(pass.clone())));
     flag("data", args.program.data.as_ref().map(|data| data.display().to_string()));
     flag("epochs", args.epochs.map(|epochs| epochs.to_string()));
     flag("seed", args.seed.map(|seed| seed.to_string()));
@@ -323,10 +330,13 @@ fn placed_nowhere(d: Option<Diagnostic>) -> Diagnostic {
 /// `mtlc predict`.
 pub fn predict(args: &Predict, _: Voice) -> Ended {
     let folder = Folder::open(&args.run)?;
-    let (stream, shown): (Stream, String) = match args.input.as_str() {
-        "-" => (Box::new(BufReader::new(std::io::stdin())), "<stdin>".into()),
+    let (stream, shown, live): (Stream, String, bool) = match args.input.as_str() {
+        "-" => (Box::new(BufReader::new(std::io::stdin())), "<stdin>".into(), !stdin_is_file()),
         path => match File::open(path) {
-            Ok(file) => (Box::new(BufReader::new(file)), path.to_string()),
+            Ok(file) => {
+                let live = !is_file(&file);
+                (Box::new(BufReader::new(file)), path.to_string(), live)
+            }
             Err(e) => return Err(Diagnostic::placeless(codes::INPUT, format!("cannot read '{path}': {e}")).into()),
         },
     };
@@ -337,19 +347,45 @@ pub fn predict(args: &Predict, _: Voice) -> Ended {
     };
     training::on_large_stack(|| {
         let program = folder.load()?;
-        let request = predict::Request { tasks: &args.tasks, inputs, shown: &shown, batch: args.batch as usize };
-        let mut stdout = std::io::BufWriter::new(std::io::stdout().lock());
-        let mut write = |line: &serde_json::Value| match writeln!(stdout, "{line}") {
+        let request = predict::Request { tasks: &args.tasks, inputs, shown: &shown, batch: args.batch as usize, live };
+        let mut stdout = std::io::stdout().lock();
+        let mut text = Vec::new();
+        let mut write = |answers: &predict::Answers<'_>| match print_answers(answers, &mut text, &mut stdout) {
             Ok(()) => Ok(()),
             // A reader that has seen enough is no mistake.
             Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
             Err(e) => Err(unwritable(Path::new("<stdout>"), &e)),
         };
-        predict::predict(&program, stream, &request, &mut write)?;
-        match stdout.flush() {
-            Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(unwritable(Path::new("<stdout>"), &e)),
-            _ => Ok(()),
-        }
+        predict::predict(&program, stream, &request, &mut write).map(|_| ())
     })?;
     Ok(true)
+}
+
+/// Prints a JSON object a line, all at once: somebody may be waiting for them.
+fn print_answers(answers: &predict::Answers<'_>, text: &mut Vec<u8>, to: &mut impl Write) -> std::io::Result<()> {
+    text.clear();
+    for line in answers.lines() {
+        serde_json::to_writer(&mut *text, &line)?;
+        text.push(b'\n');
+    }
+    to.write_all(text)?;
+    to.flush()
+}
+
+/// Whether a file is on the disk, where all of it can be read at once, and no pipe.
+fn is_file(file: &File) -> bool {
+    file.metadata().is_ok_and(|m| m.is_file())
+}
+
+/// The same of the standard input.
+#[cfg(unix)]
+fn stdin_is_file() -> bool {
+    use std::os::fd::AsFd;
+    std::io::stdin().as_fd().try_clone_to_owned().is_ok_and(|fd| is_file(&fd.into()))
+}
+
+/// The same of the standard input, where nobody says.
+#[cfg(not(unix))]
+fn stdin_is_file() -> bool {
+    false
 }

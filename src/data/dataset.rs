@@ -74,8 +74,8 @@ impl Corpus {
     ) -> Result<Corpus, Vec<Diagnostic>> {
         let mut found = Vec::new();
         let mut datasets = Vec::with_capacity(specs.len());
-        for (index, spec) in specs.iter().enumerate() {
-            if let Some(splits) = load(spec, options, lexicon, &mut found) {
+        for (index, (spec, splits)) in specs.iter().zip(load(specs, options, lexicon, &mut found)).enumerate() {
+            if let Some(splits) = splits {
                 let views = views(spec, &[]).into();
                 datasets.push(Dataset { index, spec: spec.clone(), splits, views, spaces: Vec::new() });
             }

@@ -1,7 +1,7 @@
 //! Data files as lines: gzip by content, UTF-8 checked, byte order mark and CRLF accepted.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Seek, SeekFrom};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,6 +18,10 @@ enum Origin {
     Plain(BufReader<File>),
     Stream(Stream),
 }
+
+/// Bytes of a file that are read at once. An example that is read again takes as many, so they are
+/// not more than reading in order needs to be fast.
+const BUFFER: usize = 1 << 13;
 
 /// A file, read line by line.
 pub struct Lines {
@@ -41,7 +45,7 @@ impl Lines {
             return Err(Fault::fatal(codes::DATA_FILE, format!("`{shown}` is a folder, and a file is needed"))
                 .help("only `format: lines` reads a folder"));
         }
-        let mut reader = BufReader::with_capacity(1 << 16, file);
+        let mut reader = BufReader::with_capacity(BUFFER, file);
         let gzip = is_gzip(reader.fill_buf().map_err(unreadable)?);
         let origin = if gzip { Origin::Stream(unzip(reader)) } else { Origin::Plain(reader) };
         Ok(Self::new(origin, shown))
@@ -116,7 +120,8 @@ impl Lines {
         let fault =
             |e: &dyn std::fmt::Display| Fault::fatal(codes::DATA_FILE, format!("cannot read `{}`: {e}", self.shown));
         match &mut self.origin {
-            Origin::Plain(r) => r.seek(SeekFrom::Start(offset)).map_err(|e| fault(&e))?,
+            // Within the buffer this moves, and nothing is read again.
+            Origin::Plain(r) => r.seek_relative(offset.wrapping_sub(self.offset) as i64).map_err(|e| fault(&e))?,
             Origin::Stream(_) => return Err(fault(&"a compressed file has no places to return to")),
         };
         self.offset = offset;

@@ -38,6 +38,18 @@ impl Lexicon {
         self.inner.read().unwrap_or_else(PoisonError::into_inner).words[id as usize].clone()
     }
 
+    /// The number of `word`, if it was seen before.
+    pub fn find(&self, word: &str) -> Option<u32> {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner).index.get(word).copied()
+    }
+
+    /// Takes over the words of another lexicon in the order of their numbers, and gives for each
+    /// its number here.
+    pub fn absorb(&self, other: &Lexicon) -> Vec<u32> {
+        let other = other.inner.read().unwrap_or_else(PoisonError::into_inner);
+        other.words.iter().map(|word| self.intern(word)).collect()
+    }
+
     /// How many words there are.
     pub fn len(&self) -> usize {
         self.inner.read().unwrap_or_else(PoisonError::into_inner).words.len()

@@ -9,13 +9,15 @@ use super::column::Column;
 use super::fault::{Fault, count};
 use super::formats::{From, Input, Records, open};
 use super::lexicon::Lexicon;
+use super::parallel::parallel;
 use super::parse::{Need, Parser};
 use super::random::Random;
 use super::spec::{DataSpec, FilePath, Split};
 use super::store::Stored;
 
-/// Splits whose files are together larger than this stay in their files.
-pub const LARGE: u64 = 1 << 30;
+/// Splits whose files are together larger than this stay in their files. Their examples are parsed
+/// again whenever a batch is made, ahead of training and on another thread, so that costs little.
+pub const LARGE: u64 = 16 << 20;
 
 /// After this many malformed examples of a split, the rest is not looked at.
 const MOST_FAULTS: usize = 5;
@@ -34,30 +36,87 @@ pub struct LoadOptions<'a> {
 /// The train, dev and test examples of a data set.
 pub type Splits = [Option<Stored>; 3];
 
-/// Reads all splits of a data set; warnings and errors go to `out`, `None` after an error.
+/// Reads all splits of all data sets, several at the same time; warnings and errors go to `out`,
+/// in the order of the declarations, and a data set with an error is `None`.
 pub fn load(
-    spec: &DataSpec,
+    specs: &[DataSpec],
     options: LoadOptions<'_>,
     lexicon: &Arc<Lexicon>,
     out: &mut Vec<Diagnostic>,
-) -> Option<Splits> {
-    let parser = match Parser::new(spec, lexicon, Need::Texts) {
-        Ok(parser) => Arc::new(parser),
-        Err(fault) => {
-            out.push(fault.diagnostic(spec, spec.span));
-            return None;
+) -> Vec<Option<Splits>> {
+    let parsers: Vec<_> = specs.iter().map(|spec| Parser::new(spec, lexicon, Need::Texts).map(Arc::new)).collect();
+    let splits: Vec<(usize, &[FilePath])> = specs.iter().enumerate().flat_map(|(i, s)| own_files(i, s)).collect();
+    let read = parallel(splits.len(), |i| {
+        let (data, files) = splits[i];
+        parsers[data].as_ref().ok().map(|parser| read(&specs[data], files, options, parser.clone()))
+    });
+    let mut read = splits.iter().map(|split| split.0).zip(read).peekable();
+    let mut sets = Vec::with_capacity(specs.len());
+    for (data, (spec, parser)) in specs.iter().zip(&parsers).enumerate() {
+        let mut own = Vec::new();
+        while let Some((_, read)) = read.next_if(|(of, _)| *of == data) {
+            own.extend(read.map(|read| read.join(lexicon, out)));
         }
+        if let Err(fault) = parser {
+            out.push(fault.diagnostic(spec, spec.span));
+        }
+        sets.push(assemble(spec, options, own, out));
+    }
+    sets
+}
+
+/// The splits of data set `data` that have files of their own: train first, then dev and test.
+fn own_files(data: usize, spec: &DataSpec) -> impl Iterator<Item = (usize, &[FilePath])> {
+    let own = [&spec.dev, &spec.test].into_iter().filter_map(|split| match split {
+        Some(Split::Files(files)) => Some(files.as_slice()),
+        _ => None,
+    });
+    std::iter::once(spec.train.as_slice()).chain(own).map(move |files| (data, files))
+}
+
+/// A split that was read with a lexicon of its own, so that numbers of words do not depend on
+/// which split is read faster.
+struct ReadSplit {
+    stored: Option<Stored>,
+    found: Vec<Diagnostic>,
+    words: Arc<Lexicon>,
+}
+
+fn read(spec: &DataSpec, files: &[FilePath], options: LoadOptions<'_>, kept: Arc<Parser>) -> ReadSplit {
+    let words = Arc::new(Lexicon::default());
+    let mut found = Vec::new();
+    let stored = match Parser::new(spec, &words, Need::Texts) {
+        Ok(parser) => Loader { spec, options, parser, kept, out: &mut found }.files(files),
+        Err(_) => None,
     };
-    let mut loader = Loader { spec, options, parser, out };
-    let train = loader.files(&spec.train);
-    let mut own = |split: &Option<Split>| match split {
-        Some(Split::Files(files)) => loader.files(files).map(Some),
-        _ => Some(None),
-    };
-    let (dev, test) = (own(&spec.dev), own(&spec.test));
-    let (train, dev, test) = (train?, dev?, test?);
-    let shares = [share(&spec.dev), share(&spec.test)];
-    let [train, dev_share, test_share] = loader.draw(train, shares)?;
+    ReadSplit { stored, found, words }
+}
+
+impl ReadSplit {
+    /// Gives the words the numbers that they would have if splits were read one after another.
+    fn join(mut self, lexicon: &Lexicon, out: &mut Vec<Diagnostic>) -> Option<Stored> {
+        out.append(&mut self.found);
+        let numbers = lexicon.absorb(&self.words);
+        let same = numbers.iter().zip(0..).all(|(number, own)| *number == own);
+        if let Some(stored) = self.stored.as_mut().filter(|_| !same) {
+            stored.renumber(&numbers);
+        }
+        self.stored
+    }
+}
+
+/// The splits of a data set from those with files of their own.
+fn assemble(
+    spec: &DataSpec,
+    options: LoadOptions<'_>,
+    own: Vec<Option<Stored>>,
+    out: &mut Vec<Diagnostic>,
+) -> Option<Splits> {
+    let mut own = own.into_iter().collect::<Option<Vec<Stored>>>()?.into_iter();
+    let train = own.next()?;
+    let mut next = |split: &Option<Split>| matches!(split, Some(Split::Files(_))).then(|| own.next()).flatten();
+    let (dev, test) = (next(&spec.dev), next(&spec.test));
+    let [train, dev_share, test_share] = draw(spec, options.seed, train, [share(&spec.dev), share(&spec.test)], out)?;
     Some([train, dev.or(dev_share), test.or(test_share)])
 }
 
@@ -71,7 +130,9 @@ fn share(split: &Option<Split>) -> f64 {
 struct Loader<'a> {
     spec: &'a DataSpec,
     options: LoadOptions<'a>,
-    parser: Arc<Parser>,
+    parser: Parser,
+    /// Parses the examples that stay in their files.
+    kept: Arc<Parser>,
     out: &'a mut Vec<Diagnostic>,
 }
 
@@ -117,7 +178,7 @@ impl Loader<'_> {
         let mut stored = Stored::memory(Column::all(self.spec));
         if shared {
             let kept = Arc::new(readers);
-            stored = Stored::indexed(kept, self.parser.clone());
+            stored = Stored::indexed(kept, self.kept.clone());
             readers = files.iter().filter_map(|file| self.open(file)).map(Mutex::new).collect();
         }
         let mut sound = true;
@@ -128,6 +189,7 @@ impl Loader<'_> {
             let records = reader.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
             sound &= self.file(i, records, file, limit, &mut stored);
         }
+        stored.shrink();
         sound.then_some(stored)
     }
 
@@ -192,27 +254,32 @@ impl Loader<'_> {
         }
         true
     }
+}
 
-    /// Draws dev and test from train.
-    fn draw(&mut self, train: Stored, shares: [f64; 2]) -> Option<[Option<Stored>; 3]> {
-        if shares == [0.0, 0.0] {
-            return Some([Some(train), None, None]);
-        }
-        let n = train.len();
-        let sizes = shares.map(|s| if s > 0.0 { ((s * n as f64).round() as usize).max(1) } else { 0 });
-        if sizes[0] + sizes[1] >= n {
-            let text =
-                format!("data set '{}' has {}, too few to draw a split from", self.spec.name, count(n, "example"));
-            self.out.push(Diagnostic::new(codes::DATA_EMPTY, self.spec.span, text));
-            return None;
-        }
-        let mut order: Vec<u32> = (0..n as u32).collect();
-        Random::new(self.options.seed, &format!("split {}", self.spec.name), 0).shuffle(&mut order);
-        let mut part = |from: usize, to: usize| {
-            order[from..to].sort_unstable();
-            (to > from).then(|| train.select(&order[from..to]))
-        };
-        let (dev, test) = (part(0, sizes[0]), part(sizes[0], sizes[0] + sizes[1]));
-        Some([part(sizes[0] + sizes[1], n), dev, test])
+/// Draws dev and test from train.
+fn draw(
+    spec: &DataSpec,
+    seed: u64,
+    train: Stored,
+    shares: [f64; 2],
+    out: &mut Vec<Diagnostic>,
+) -> Option<[Option<Stored>; 3]> {
+    if shares == [0.0, 0.0] {
+        return Some([Some(train), None, None]);
     }
+    let n = train.len();
+    let sizes = shares.map(|s| if s > 0.0 { ((s * n as f64).round() as usize).max(1) } else { 0 });
+    if sizes[0] + sizes[1] >= n {
+        let text = format!("data set '{}' has {}, too few to draw a split from", spec.name, count(n, "example"));
+        out.push(Diagnostic::new(codes::DATA_EMPTY, spec.span, text));
+        return None;
+    }
+    let mut order: Vec<u32> = (0..n as u32).collect();
+    Random::new(seed, &format!("split {}", spec.name), 0).shuffle(&mut order);
+    let mut part = |from: usize, to: usize| {
+        order[from..to].sort_unstable();
+        (to > from).then(|| train.select(&order[from..to]))
+    };
+    let (dev, test) = (part(0, sizes[0]), part(sizes[0], sizes[0] + sizes[1]));
+    Some([part(sizes[0] + sizes[1], n), dev, test])
 }

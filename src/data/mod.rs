@@ -4,6 +4,7 @@
 //! vocabularies of train and gives the [`Schema`], and [`Dataset::batch`] packs examples.
 //! [`Reader::unlabelled`] reads what is to be predicted.
 
+pub mod ahead;
 pub mod batch;
 mod column;
 pub mod dataset;
@@ -14,13 +15,16 @@ pub mod formats;
 pub mod lexicon;
 pub mod load;
 pub mod order;
+mod parallel;
 mod parse;
+mod places;
 mod random;
 pub mod reader;
 pub mod schema;
 pub mod space;
 pub mod spec;
 mod store;
+mod tally;
 pub mod value;
 pub mod vectors;
 pub mod vocab;
@@ -32,7 +36,7 @@ pub use file::Stream;
 pub use lexicon::Lexicon;
 pub use load::LoadOptions;
 pub use order::BatchSize;
-pub use reader::{Inputs, Reader, Wanted};
+pub use reader::{Inputs, Packer, Reader, Wanted};
 pub use schema::{DataInfo, FieldInfo, Prepared, Schema, prepare};
 pub use space::{Space, SpaceKind};
 pub use store::Stored;

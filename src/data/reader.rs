@@ -42,13 +42,27 @@ pub struct Wanted<'a> {
 
 /// Reads unlabelled examples.
 pub struct Reader {
-    spec: DataSpec,
     records: Box<dyn Records>,
     parser: Parser,
+    packer: Packer,
+    next: u32,
+}
+
+/// Packs the examples of a reader.
+#[derive(Clone)]
+pub struct Packer {
+    spec: DataSpec,
     views: Arc<[View]>,
     spaces: Vec<Arc<Space>>,
     data: usize,
-    next: u32,
+}
+
+impl Packer {
+    /// Examples that [`Reader::next_example`] gave, packed.
+    pub fn pack(&self, examples: Vec<u32>, rows: &[Vec<FieldValue>]) -> Batch {
+        let fields = pack(&self.spec, &self.views, &self.spaces, rows);
+        Batch { data: self.data, portion: Portion::Test, examples, views: self.views.clone(), fields }
+    }
 }
 
 impl Reader {
@@ -70,14 +84,16 @@ impl Reader {
         let from = From::Stream(stream, wanted.shown.to_owned());
         let records = open(Input { spec: &spec, from, lenient: true })?;
         let views = views(&spec, &[]).into();
-        Ok(Self { spec, records, parser, views, spaces: Vec::new(), data: 0, next: 0 })
+        let packer = Packer { spec, views, spaces: Vec::new(), data: 0 };
+        Ok(Self { records, parser, packer, next: 0 })
     }
 
     /// Makes batches show the same views as those of a corpus that is bound to this schema.
     pub fn bind(mut self, schema: &Schema) -> Self {
-        self.views = views(&self.spec, &schema.spaces).into();
-        self.spaces = schema.spaces.clone();
-        self.data = schema.datasets.iter().position(|d| d.name == self.spec.name).unwrap_or(0);
+        let packer = &mut self.packer;
+        packer.views = views(&packer.spec, &schema.spaces).into();
+        packer.spaces = schema.spaces.clone();
+        packer.data = schema.datasets.iter().position(|d| d.name == packer.spec.name).unwrap_or(0);
         self
     }
 
@@ -92,7 +108,7 @@ impl Reader {
             }),
             Err(fault) => Err(fault),
         };
-        placed(read, &self.spec).map(Some).map_err(input)
+        placed(read, &self.packer.spec).map(Some).map_err(input)
     }
 
     /// The next examples, at most `most`, in the order of the stream; `None` at the end.
@@ -110,13 +126,12 @@ impl Reader {
         }
         let examples: Vec<u32> = (self.next..).take(rows.len()).collect();
         self.next += rows.len() as u32;
-        Ok(Some(self.pack(examples, &rows)))
+        Ok(Some(self.packer.pack(examples, &rows)))
     }
 
-    /// Examples that [`Reader::next_example`] gave, packed.
-    pub fn pack(&self, examples: Vec<u32>, rows: &[Vec<FieldValue>]) -> Batch {
-        let fields = pack(&self.spec, &self.views, &self.spaces, rows);
-        Batch { data: self.data, portion: Portion::Test, examples, views: self.views.clone(), fields }
+    /// What packs its examples; on other threads too.
+    pub fn packer(&self) -> &Packer {
+        &self.packer
     }
 }
 

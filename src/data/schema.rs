@@ -10,8 +10,8 @@ use crate::diagnostics::Diagnostic;
 use super::dataset::{Corpus, Dataset, Portion};
 use super::lexicon::Lexicon;
 use super::space::{self, Space};
-use super::spec::{FieldType, SpaceSpec, VocabSpec};
-use super::value::FieldValue;
+use super::spec::{FieldSpec, FieldType, SpaceSpec, VocabSpec};
+use super::tally::{Tallies, Tally};
 use super::vectors::Vectors;
 use super::vocab::{self, Vocab};
 
@@ -90,18 +90,19 @@ pub fn prepare(
     vocabs: &[VocabSpec],
     base: &Path,
 ) -> Result<Prepared, Vec<Diagnostic>> {
+    let tallies = Tallies::of(corpus)?;
     let mut errors = Vec::new();
     let mut warnings = Vec::new();
     let mut schema = Schema::default();
     let mut vectors = Vec::new();
     for spec in spaces {
-        match space::build(spec, corpus, &mut warnings) {
+        match space::build(spec, corpus, &tallies, &mut warnings) {
             Ok(space) => schema.spaces.push(Arc::new(space)),
             Err(error) => errors.push(error),
         }
     }
     for spec in vocabs {
-        match vocab::build(spec, corpus, base) {
+        match vocab::build(spec, corpus, &tallies, base) {
             Ok((vocab, start)) => {
                 schema.vocabs.push(Arc::new(vocab));
                 vectors.push(start);
@@ -109,12 +110,7 @@ pub fn prepare(
             Err(error) => errors.push(error),
         }
     }
-    for dataset in &corpus.datasets {
-        match info(dataset, corpus.lexicon()) {
-            Ok(info) => schema.datasets.push(info),
-            Err(error) => errors.push(error),
-        }
-    }
+    schema.datasets = corpus.datasets.iter().map(|dataset| info(dataset, &tallies)).collect();
     if !errors.is_empty() {
         return Err(errors);
     }
@@ -123,48 +119,21 @@ pub fn prepare(
     Ok(Prepared { schema, vectors, warnings })
 }
 
-fn info(dataset: &Dataset, lexicon: &Lexicon) -> Result<DataInfo, Diagnostic> {
-    let mut fields: Vec<FieldInfo> =
-        dataset.spec.fields.iter().map(|f| FieldInfo { name: f.name.clone(), ..FieldInfo::default() }).collect();
-    let mut tokens = vec![0u64; fields.len()];
-    for portion in Portion::ALL {
-        dataset.for_each(portion, |_, values| {
-            for (i, (field, value)) in fields.iter_mut().zip(values).enumerate() {
-                field.max_tokens = field.max_tokens.max(value.tokens());
-                if let FieldValue::Texts(texts) = value {
-                    field.max_members = field.max_members.max(texts.len());
-                }
-                if portion == Portion::Train {
-                    tokens[i] += value.tokens() as u64;
-                    field.missing += usize::from(value.is_missing());
-                    field.loose_tags += loose(value, lexicon);
-                }
-            }
-            Ok(())
-        })?;
-    }
+fn info(dataset: &Dataset, tallies: &Tallies) -> DataInfo {
     let train = dataset.size(Portion::Train).max(1) as f64;
-    for ((field, tokens), declared) in fields.iter_mut().zip(tokens).zip(&dataset.spec.fields) {
-        if matches!(declared.ty, FieldType::Text { .. } | FieldType::Texts { .. }) {
-            field.mean_tokens = tokens as f64 / train;
+    let field = |(field, declared): (usize, &FieldSpec)| {
+        let most = |of: fn(&Tally) -> usize| Portion::ALL.map(|p| of(tallies.get(dataset.index, p, field)));
+        let here = tallies.get(dataset.index, Portion::Train, field);
+        let is_text = matches!(declared.ty, FieldType::Text { .. } | FieldType::Texts { .. });
+        FieldInfo {
+            name: declared.name.clone(),
+            mean_tokens: if is_text { here.tokens as f64 / train } else { 0.0 },
+            max_tokens: most(|t| t.max_tokens).into_iter().max().unwrap_or(0),
+            max_members: most(|t| t.max_members).into_iter().max().unwrap_or(0),
+            missing: here.missing,
+            loose_tags: here.loose_tags,
         }
-    }
-    let sizes = Portion::ALL.map(|p| dataset.size(p));
-    Ok(DataInfo { name: dataset.spec.name.clone(), sizes, fields })
-}
-
-/// How many `I-x` tags follow neither `B-x` nor `I-x`.
-fn loose(value: &FieldValue, lexicon: &Lexicon) -> usize {
-    let FieldValue::Tags(tags) = value else { return 0 };
-    let mut before = String::new();
-    let mut loose = 0;
-    for &tag in tags {
-        let tag = if tag == super::value::MISSING { String::new() } else { lexicon.word(tag).to_string() };
-        if let Some(kind) = tag.strip_prefix("I-") {
-            let goes_on = before.strip_prefix("B-").or_else(|| before.strip_prefix("I-")) == Some(kind);
-            loose += usize::from(!goes_on);
-        }
-        before = tag;
-    }
-    loose
+    };
+    let fields = dataset.spec.fields.iter().enumerate().map(field).collect();
+    DataInfo { name: dataset.spec.name.clone(), sizes: Portion::ALL.map(|p| dataset.size(p)), fields }
 }

@@ -10,6 +10,7 @@ use super::dataset::{Corpus, Portion};
 use super::fault::{Read, count, listed};
 use super::lexicon::Lexicon;
 use super::spec::{SpaceFrom, SpaceSpec};
+use super::tally::Tallies;
 use super::value::{FieldValue, Labelled, MISSING, UNSEEN};
 
 /// What the labels of a space are.
@@ -100,7 +101,12 @@ impl Space {
 }
 
 /// Builds a space, and warns of labels that train never has.
-pub fn build(spec: &SpaceSpec, corpus: &Corpus, warnings: &mut Vec<Diagnostic>) -> Result<Space, Diagnostic> {
+pub fn build(
+    spec: &SpaceSpec,
+    corpus: &Corpus,
+    tallies: &Tallies,
+    warnings: &mut Vec<Diagnostic>,
+) -> Result<Space, Diagnostic> {
     let (kind, fields) = match &spec.from {
         SpaceFrom::Fields(fields) => (SpaceKind::Labels, fields.clone()),
         SpaceFrom::Bio(fields) => (SpaceKind::Bio, fields.clone()),
@@ -116,8 +122,8 @@ pub fn build(spec: &SpaceSpec, corpus: &Corpus, warnings: &mut Vec<Diagnostic>) 
         }
         SpaceFrom::Grades(_) => grades(&mut space, corpus)?,
         _ => {
-            train_labels(&mut space, corpus)?;
-            unseen(&space, corpus, warnings)?;
+            train_labels(&mut space, corpus, tallies)?;
+            unseen(&space, corpus, tallies, warnings);
         }
     }
     space.attach(corpus.lexicon());
@@ -126,23 +132,15 @@ pub fn build(spec: &SpaceSpec, corpus: &Corpus, warnings: &mut Vec<Diagnostic>) 
 
 type Counts = BTreeMap<String, u64>;
 
-fn labels_of(space: &Space, corpus: &Corpus, portion: Portion) -> Result<Vec<(usize, usize, Counts)>, Diagnostic> {
-    let mut found = Vec::new();
-    for (data, field) in corpus.find_all(&space.fields) {
-        let mut counts: HashMap<u32, u64> = HashMap::new();
-        corpus.datasets[data].for_each(portion, |_, values| {
-            values[field].labels().into_iter().for_each(|l| *counts.entry(l).or_default() += 1);
-            Ok(())
-        })?;
-        let word = |(id, n): (u32, u64)| (corpus.lexicon().word(id).to_string(), n);
-        found.push((data, field, counts.into_iter().map(word).collect()));
-    }
-    Ok(found)
+fn labels_of(space: &Space, corpus: &Corpus, tallies: &Tallies, portion: Portion) -> Vec<(usize, usize, Counts)> {
+    let word = |(id, n): (&u32, &u64)| (corpus.lexicon().word(*id).to_string(), *n);
+    let of = |(data, field)| (data, field, tallies.get(data, portion, field).labels.iter().map(word).collect());
+    corpus.find_all(&space.fields).into_iter().map(of).collect()
 }
 
-fn train_labels(space: &mut Space, corpus: &Corpus) -> Result<(), Diagnostic> {
+fn train_labels(space: &mut Space, corpus: &Corpus, tallies: &Tallies) -> Result<(), Diagnostic> {
     let mut all = Counts::new();
-    for (_, _, counts) in labels_of(space, corpus, Portion::Train)? {
+    for (_, _, counts) in labels_of(space, corpus, tallies, Portion::Train) {
         counts.into_iter().for_each(|(label, n)| *all.entry(label).or_default() += n);
     }
     if all.is_empty() {
@@ -217,9 +215,9 @@ fn grades(space: &mut Space, corpus: &Corpus) -> Result<(), Diagnostic> {
 }
 
 /// One warning for each field and split.
-fn unseen(space: &Space, corpus: &Corpus, warnings: &mut Vec<Diagnostic>) -> Result<(), Diagnostic> {
+fn unseen(space: &Space, corpus: &Corpus, tallies: &Tallies, warnings: &mut Vec<Diagnostic>) {
     for portion in [Portion::Dev, Portion::Test] {
-        for (data, field, counts) in labels_of(space, corpus, portion)? {
+        for (data, field, counts) in labels_of(space, corpus, tallies, portion) {
             let known = |label: &String| match space.kind {
                 SpaceKind::Bio => space.position(&format!("B-{label}")).is_some(),
                 _ => space.labels.binary_search(label).is_ok(),
@@ -246,7 +244,6 @@ fn unseen(space: &Space, corpus: &Corpus, warnings: &mut Vec<Diagnostic>) -> Res
             );
         }
     }
-    Ok(())
 }
 
 /// What a read gave, as a diagnostic.

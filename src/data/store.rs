@@ -8,6 +8,7 @@ use super::column::Column;
 use super::fault::{Fault, Read};
 use super::formats::{Record, Records};
 use super::parse::Parser;
+use super::places::Places;
 use super::value::FieldValue;
 
 /// A reader that several splits may return to.
@@ -32,9 +33,12 @@ enum Store {
 pub struct Index {
     readers: Shared,
     parser: Arc<Parser>,
-    /// For each example: its reader, its line, and its byte in each file of the reader.
-    places: Vec<u64>,
-    width: usize,
+    /// Which reader each example is from.
+    reader: Places,
+    /// The line that each begins at.
+    line: Places,
+    /// The byte that each begins at, in each file of its reader.
+    at: Vec<Places>,
 }
 
 impl Stored {
@@ -45,9 +49,7 @@ impl Stored {
 
     /// An empty split that only remembers where its examples are.
     pub fn indexed(readers: Shared, parser: Arc<Parser>) -> Self {
-        let width = readers.iter().map(|r| lock(r).files().len()).max().unwrap_or(0);
-        let index = Index { readers, parser, places: Vec::new(), width: width + 2 };
-        Self { store: Store::Indexed(index), lengths: Vec::new() }
+        Self { store: Store::Indexed(Index::new(readers, parser)), lengths: Vec::new() }
     }
 
     /// Appends an example that reader `reader` gave.
@@ -56,11 +58,24 @@ impl Stored {
         match &mut self.store {
             Store::Memory(columns) => columns.iter_mut().zip(values).for_each(|(c, v)| c.push(v)),
             Store::Indexed(index) => {
-                let start = index.places.len();
-                index.places.extend([reader as u64, record.line]);
-                index.places.extend(&record.at);
-                index.places.resize(start + index.width, 0);
+                index.push(reader as u64, record.line, |file| record.at.get(file).copied().unwrap_or(0));
             }
+        }
+    }
+
+    /// Gives words and labels other numbers: `numbers` has the new one of each.
+    pub fn renumber(&mut self, numbers: &[u32]) {
+        if let Store::Memory(columns) = &mut self.store {
+            columns.iter_mut().for_each(|column| column.renumber(numbers));
+        }
+    }
+
+    /// Gives back the room that further examples would have taken.
+    pub fn shrink(&mut self) {
+        self.lengths.shrink_to_fit();
+        match &mut self.store {
+            Store::Memory(columns) => columns.iter_mut().for_each(Column::shrink),
+            Store::Indexed(index) => index.lists().for_each(Places::shrink),
         }
     }
 
@@ -101,9 +116,11 @@ impl Stored {
         let store = match &self.store {
             Store::Memory(columns) => Store::Memory(columns.iter().map(|c| c.select(examples)).collect()),
             Store::Indexed(index) => {
-                let place = |&i: &u32| index.place(i as usize).iter().copied();
-                let places = examples.iter().flat_map(place).collect();
-                Store::Indexed(Index { places, ..index.clone() })
+                let mut some = Index::new(index.readers.clone(), index.parser.clone());
+                for i in examples.iter().map(|i| *i as usize) {
+                    some.push(index.reader.get(i), index.line.get(i), |file| index.at[file].get(i));
+                }
+                Store::Indexed(some)
             }
         };
         Stored { store, lengths }
@@ -115,15 +132,25 @@ fn lock(reader: &Mutex<Box<dyn Records>>) -> std::sync::MutexGuard<'_, Box<dyn R
 }
 
 impl Index {
-    fn place(&self, i: usize) -> &[u64] {
-        &self.places[i * self.width..(i + 1) * self.width]
+    fn new(readers: Shared, parser: Arc<Parser>) -> Self {
+        let files = readers.iter().map(|r| lock(r).files().len()).max().unwrap_or(0);
+        Self { readers, parser, reader: Places::default(), line: Places::default(), at: vec![Places::default(); files] }
+    }
+
+    fn lists(&mut self) -> impl Iterator<Item = &mut Places> {
+        [&mut self.reader, &mut self.line].into_iter().chain(&mut self.at)
+    }
+
+    fn push(&mut self, reader: u64, line: u64, at: impl Fn(usize) -> u64) {
+        self.reader.push(reader);
+        self.line.push(line);
+        self.at.iter_mut().enumerate().for_each(|(file, places)| places.push(at(file)));
     }
 
     fn example(&self, i: usize) -> Read<Vec<FieldValue>> {
-        let place = self.place(i);
-        let (line, at) = (place[1], &place[2..]);
-        let mut reader = lock(&self.readers[place[0] as usize]);
-        reader.seek(at, line)?;
+        let at: Vec<u64> = self.at.iter().map(|places| places.get(i)).collect();
+        let mut reader = lock(&self.readers[self.reader.get(i) as usize]);
+        reader.seek(&at, self.line.get(i))?;
         let changed = || Fault::fatal(codes::DATA_FILE, "a data file changed while it was read");
         let record = reader.next()?.ok_or_else(changed)?;
         self.parser.parse(&record).map_err(|f| {

@@ -130,6 +130,24 @@ impl FieldValue {
     }
 }
 
+/// Where an encoded value of this type has numbers of the lexicon.
+pub(super) fn word_places<'a>(
+    ty: &super::spec::FieldType,
+    words: &'a mut [u32],
+) -> impl Iterator<Item = &'a mut u32> + use<'a> {
+    use super::spec::FieldType as T;
+    // The first of them, and how far they are apart.
+    let (first, every) = match ty {
+        T::Text { .. } | T::Class | T::Labels { .. } | T::Tags(_) => (0, 1),
+        T::Texts { .. } => (words.first().map_or(0, |sets| 1 + *sets as usize), 1),
+        T::Spans(_) => (3, 4),
+        T::Relations(_) => (2, 3),
+        T::Tree(_) => (1, 2),
+        T::Number | T::Vector(_) | T::Choice(_) | T::Ranking(_) | T::Span(_) | T::Clusters(_) => (words.len(), 1),
+    };
+    words.iter_mut().skip(first).step_by(every)
+}
+
 fn encode_nested<T>(sets: &[Vec<T>], one: impl Fn(&T, &mut Vec<u32>), out: &mut Vec<u32>) {
     out.push(sets.len() as u32);
     out.extend(sets.iter().map(|s| s.len() as u32));

@@ -10,7 +10,7 @@ use crate::diagnostics::Diagnostic;
 use super::dataset::{Corpus, Portion};
 use super::lexicon::Lexicon;
 use super::spec::VocabSpec;
-use super::value::FieldValue;
+use super::tally::Tallies;
 use super::vectors::{self, Vectors};
 
 /// The row of words that the vocabulary lacks.
@@ -81,13 +81,18 @@ impl Vocab {
 }
 
 /// Builds a vocabulary, and reads its vectors if it has some.
-pub fn build(spec: &VocabSpec, corpus: &Corpus, base: &Path) -> Result<(Vocab, Option<Vectors>), Diagnostic> {
-    let train = count(spec, corpus, &[Portion::Train])?;
+pub fn build(
+    spec: &VocabSpec,
+    corpus: &Corpus,
+    tallies: &Tallies,
+    base: &Path,
+) -> Result<(Vocab, Option<Vectors>), Diagnostic> {
+    let train = count(spec, corpus, tallies, &[Portion::Train]);
     let mut kept: HashMap<&str, u64> =
         train.iter().filter(|(_, n)| **n >= spec.min_count.max(1) as u64).map(|(w, n)| (w.as_str(), *n)).collect();
     let table = match &spec.vectors {
         Some(file) => {
-            let all = count(spec, corpus, &Portion::ALL)?;
+            let all = count(spec, corpus, tallies, &Portion::ALL);
             Some(vectors::read(base, file, |word| all.contains_key(word))?)
         }
         None => None,
@@ -112,20 +117,12 @@ fn sorted(kept: &HashMap<&str, u64>) -> Vec<String> {
 }
 
 /// How often these splits have each word or character.
-fn count(spec: &VocabSpec, corpus: &Corpus, portions: &[Portion]) -> Result<HashMap<String, u64>, Diagnostic> {
+fn count(spec: &VocabSpec, corpus: &Corpus, tallies: &Tallies, portions: &[Portion]) -> HashMap<String, u64> {
     let mut ids: HashMap<u32, u64> = HashMap::new();
     for (data, field) in corpus.find_all(&spec.fields) {
         for &portion in portions {
-            corpus.datasets[data].for_each(portion, |_, values| {
-                match &values[field] {
-                    FieldValue::Text(words) => words.iter().for_each(|&w| *ids.entry(w).or_default() += 1),
-                    FieldValue::Texts(texts) => {
-                        texts.iter().flatten().for_each(|&w| *ids.entry(w).or_default() += 1);
-                    }
-                    _ => {}
-                }
-                Ok(())
-            })?;
+            let words = &tallies.get(data, portion, field).words;
+            words.iter().for_each(|(word, n)| *ids.entry(*word).or_default() += n);
         }
     }
     let mut counts = HashMap::new();
@@ -136,5 +133,5 @@ fn count(spec: &VocabSpec, corpus: &Corpus, portions: &[Portion]) -> Result<Hash
             true => word.chars().for_each(|c| *counts.entry(c.to_string()).or_default() += n),
         }
     }
-    Ok(counts)
+    counts
 }

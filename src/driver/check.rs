@@ -18,6 +18,8 @@ pub struct Settings {
     pub values: Vec<(String, String)>,
     /// Seed, instead of the program's.
     pub seed: Option<u64>,
+    /// Names of passes over the plan that are left out.
+    pub no_pass: Vec<String>,
 }
 
 impl Settings {
@@ -28,7 +30,7 @@ impl Settings {
             _ => Err(Diagnostic::placeless(codes::OVERRIDE, format!("'--set {arg}' gives no value"))
                 .help("write `--set width=128`")),
         };
-        Ok(Self { values: args.iter().map(pair).collect::<Result<_, _>>()?, seed: None })
+        Ok(Self { values: args.iter().map(pair).collect::<Result<_, _>>()?, ..Self::default() })
     }
 
     /// The values, each of the type that its const has.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::sound;
 use crate::data::{self, Corpus, Lexicon, Schema, Vectors};
 use crate::diagnostics::{Diagnostic, codes};
-use crate::plan::{Plan, lower};
+use crate::plan::{Plan, lower, passes};
 use crate::sema::model::Model;
 
 /// A plan with the data that it was made for.
@@ -49,8 +49,13 @@ pub fn not_run_yet(model: &Model) -> Option<Diagnostic> {
     Some(d)
 }
 
-/// Reads the data of a program and lowers it.
+/// Reads the data of a program, lowers it and runs the passes over its plan.
 pub fn compile(model: &Model, base: &Path) -> Result<Compiled, Vec<Diagnostic>> {
+    compile_without(model, base, &[])
+}
+
+/// [`compile`] without some of the passes.
+pub fn compile_without(model: &Model, base: &Path, no_pass: &[String]) -> Result<Compiled, Vec<Diagnostic>> {
     let lexicon = Arc::new(Lexicon::default());
     let mut corpus = Corpus::load(&model.datasets, base, model.train.seed, &lexicon)?;
     let (spaces, vocabs) = (lower::space_specs(model), lower::vocab_specs(model));
@@ -60,7 +65,8 @@ pub fn compile(model: &Model, base: &Path) -> Result<Compiled, Vec<Diagnostic>> 
         vocabs: prepared.schema.vocabs.iter().map(|v| v.len()).collect(),
         lengths: corpus.datasets.iter().map(usual_length).collect(),
     };
-    let plan = lower::lower(model, &sizes, base);
+    let mut plan = lower::lower(model, &sizes, base);
+    passes::run(&mut plan, no_pass);
     finish(plan, base, corpus, prepared, lexicon)
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::compile::{Compiled, base_of, compile, not_run_yet, read_plan, reload};
+use super::compile::{Compiled, base_of, compile_without, not_run_yet, read_plan, reload};
 use super::{Checked, Failure, Settings, check};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::source::{Loader, SourceMap};
@@ -30,7 +30,7 @@ pub fn load(file: &Path, loader: &dyn Loader, settings: &Settings, data: Option<
         return Err(Failure { diagnostics, sources });
     }
     model.train.seed = settings.seed.unwrap_or(model.train.seed);
-    match compile(&model, &base_of(file, data)) {
+    match compile_without(&model, &base_of(file, data), &settings.no_pass) {
         Ok(mut compiled) => {
             diagnostics.append(&mut compiled.warnings);
             Ok(Loaded { compiled, sources, warnings: diagnostics })
@@ -45,6 +45,12 @@ pub fn load(file: &Path, loader: &dyn Loader, settings: &Settings, data: Option<
 fn load_plan(file: &Path, settings: &Settings, data: Option<&Path>) -> Result<Loaded, Failure> {
     if let Some((name, value)) = settings.values.first() {
         let message = format!("'--set {name}={value}' changes a program, and '{}' is a plan", file.display());
+        let d = Diagnostic::placeless(codes::OVERRIDE, message).help("compile the program with it, and run that plan");
+        return Err(d.into());
+    }
+    if let Some(name) = settings.no_pass.first() {
+        let message =
+            format!("'--no-pass {name}' changes how a program is compiled, and '{}' is a plan", file.display());
         let d = Diagnostic::placeless(codes::OVERRIDE, message).help("compile the program with it, and run that plan");
         return Err(d.into());
     }

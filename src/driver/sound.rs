@@ -7,6 +7,7 @@ use crate::plan::{Plan, TaskOn};
 pub fn check(plan: &Plan) -> Result<(), String> {
     nodes(plan)?;
     tasks(plan)?;
+    within("a node", "joined", plan.joined.iter().flatten().copied(), plan.nodes.len())?;
     for loss in &plan.losses {
         within("a node", &loss.name, [loss.node], plan.nodes.len())?;
         within("a data set", &loss.name, loss.data, plan.datasets.len())?;

@@ -9,6 +9,7 @@ use super::compile::Compiled;
 use super::feed::CorpusFeed;
 use super::run::Folder;
 use crate::backend::{exec::Program, params};
+use crate::data::ahead::no_thread;
 use crate::diagnostics::{Diagnostic, codes};
 use crate::plan::Plan;
 use crate::report::run_dir::unwritable;
@@ -131,7 +132,7 @@ pub fn on_large_stack<T: Send>(f: impl FnOnce() -> Result<T, Diagnostic> + Send)
     let threads = rayon::ThreadPoolBuilder::new().thread_name(|_| "mtlc".into()).stack_size(STACK).build();
     match threads {
         Ok(threads) => threads.install(f),
-        Err(e) => Err(Diagnostic::placeless(codes::BUG, format!("no thread could be started: {e}"))),
+        Err(e) => Err(no_thread(&e)),
     }
 }
 
@@ -144,20 +145,9 @@ pub fn measure(
     let plan = &program.plan;
     let batch = plan.train.stages[0].batch;
     let tasks: Vec<usize> = (0..plan.tasks.len()).collect();
-    let mut verdicts = Verdicts::default();
-    for data in 0..plan.datasets.len() {
-        let here: Vec<usize> =
-            tasks.iter().copied().filter(|t| program.on(*t, data).is_some_and(|on| on.gold.is_some())).collect();
-        if here.is_empty() || feed.size(data, portion) == 0 {
-            continue;
-        }
-        for examples in feed.plan_eval(data, portion, batch) {
-            let batch = feed.fetch(data, portion, &examples)?;
-            let outcomes =
-                crate::train::trainee::Trainee::outcomes(program, data, &batch, &here).map_err(|e| broken(&e))?;
-            outcomes.into_iter().for_each(|o| verdicts.add(data, o));
-        }
-    }
+    let has_gold = |task: usize, data| program.on(task, data).is_some_and(|on| on.gold.is_some());
+    let tasks_on = |data| tasks.iter().copied().filter(|task| has_gold(*task, data)).collect();
+    let verdicts = looping::evaluate(program, feed, portion, batch, tasks_on, 0..plan.datasets.len())?;
     let labels: Vec<Vec<String>> = (0..plan.spaces.len()).map(|s| feed.labels(s)).collect();
     let judge = Judge { plan, labels: &labels, verdicts: &verdicts };
     let figures = judge.everything(&tasks).iter().map(Figure::from).collect();

@@ -42,6 +42,10 @@ impl Operation for SelfAttention {
         Ok(Val::Node(c.emit(call, vec![x], attrs([("heads", heads.into())]), params, Ty::Vector(on, d))))
     }
 
+    fn by_example(&self) -> bool {
+        true
+    }
+
     #[cfg(feature = "train")]
     fn run(&self, run: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
         let (x, rows) = inputs[0].as_float()?;
@@ -102,6 +106,10 @@ impl Operation for Attend {
         Ok(Val::Node(c.emit(call, vec![q, m], attributes, params, Ty::Vector(on_q, wm))))
     }
 
+    fn by_example(&self) -> bool {
+        true
+    }
+
     #[cfg(feature = "train")]
     fn run(&self, run: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
         let ((q, q_rows), (m, m_rows)) = (inputs[0].as_float()?, inputs[1].as_float()?);
@@ -159,6 +167,10 @@ impl Operation for Transformer {
         let gain = c.param(call, "norm_gain", vec![d.clone()], Init::Ones)?;
         let bias = c.param(call, "norm_bias", vec![d], Init::Zeros)?;
         Ok(Val::Node(c.emit_as(call, "norm", vec![x], attrs([]), vec![gain, bias], ty)))
+    }
+
+    fn by_example(&self) -> bool {
+        true
     }
 
     #[cfg(feature = "train")]
@@ -222,6 +234,10 @@ impl Operation for Positions {
 
     fn apply<'a>(&self, c: &mut Checker<'a>, call: &Call<'a>) -> Checked<Val<'a>> {
         c.node(call, 0).map(Val::Node)
+    }
+
+    fn by_example(&self) -> bool {
+        true
     }
 
     #[cfg(feature = "train")]

@@ -66,6 +66,10 @@ impl Operation for Concat {
         Ok(Val::Node(c.emit(call, nodes, attrs([]), vec![], Ty::Vector(on, width))))
     }
 
+    fn by_example(&self) -> bool {
+        true
+    }
+
     #[cfg(feature = "train")]
     fn run(&self, run: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
         let mut parts = Vec::with_capacity(inputs.len());
@@ -102,6 +106,10 @@ impl Operation for Arithmetic {
 
     fn apply<'a>(&self, c: &mut Checker<'a>, call: &Call<'a>) -> Checked<Val<'a>> {
         c.node(call, 0).map(Val::Node)
+    }
+
+    fn by_example(&self) -> bool {
+        true
     }
 
     #[cfg(feature = "train")]
@@ -158,6 +166,10 @@ impl Operation for Elementwise {
         Ok(Val::Node(c.emit(call, vec![x], attrs([]), vec![], Ty::Vector(on, width))))
     }
 
+    fn by_example(&self) -> bool {
+        true
+    }
+
     #[cfg(feature = "train")]
     fn run(&self, _: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
         let x = inputs[0].tensor()?;
@@ -188,6 +200,10 @@ impl Operation for Scale {
 
     fn apply<'a>(&self, c: &mut Checker<'a>, call: &Call<'a>) -> Checked<Val<'a>> {
         c.node(call, 0).map(Val::Node)
+    }
+
+    fn by_example(&self) -> bool {
+        true
     }
 
     #[cfg(feature = "train")]

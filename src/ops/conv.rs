@@ -41,6 +41,10 @@ impl Operation for Conv {
         Ok(Val::Node(c.emit(call, vec![x], attributes, vec![weight, bias], Ty::Vector(on, d.into()))))
     }
 
+    fn by_example(&self) -> bool {
+        true
+    }
+
     #[cfg(feature = "train")]
     fn run(&self, run: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
         let (x, rows) = inputs[0].as_float()?;

@@ -41,6 +41,10 @@ impl Operation for Linear {
         project(c, call, "", (x, on, &width), d, "none", bias).map(Val::Node)
     }
 
+    fn by_example(&self) -> bool {
+        true
+    }
+
     #[cfg(feature = "train")]
     fn run(&self, run: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
         let (x, rows) = inputs[0].as_float()?;
@@ -122,6 +126,10 @@ impl Operation for Gate {
         Ok(Val::Node(c.emit(call, nodes, attrs([]), vec![weight, bias], Ty::Vector(on, d))))
     }
 
+    fn by_example(&self) -> bool {
+        true
+    }
+
     #[cfg(feature = "train")]
     fn run(&self, run: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
         let ((a, rows), (b, _)) = (inputs[0].as_float()?, inputs[1].as_float()?);
@@ -155,10 +163,45 @@ impl Operation for Norm {
         Ok(Val::Node(c.emit(call, vec![x], attrs([]), vec![gain, bias], Ty::Vector(on, width))))
     }
 
+    fn by_example(&self) -> bool {
+        true
+    }
+
     #[cfg(feature = "train")]
     fn run(&self, run: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
         let (x, rows) = inputs[0].as_float()?;
         Ok(Value::float(kernels::norm::layer_norm(x, run.param(0), run.param(1), 1e-5)?, rows))
+    }
+}
+
+/// A sum and its norm, which the plan's passes make of `a + b |> norm`.
+pub struct AddNorm;
+
+static ADD_NORM: Signature = Signature {
+    name: "add_norm",
+    group: Group::Internal,
+    doc: "Layer normalisation of a sum.",
+    inputs: &[input("a"), input("b")],
+    args: &[],
+};
+
+impl Operation for AddNorm {
+    fn signature(&self) -> &'static Signature {
+        &ADD_NORM
+    }
+
+    fn apply<'a>(&self, c: &mut Checker<'a>, call: &Call<'a>) -> Checked<Val<'a>> {
+        c.node(call, 0).map(Val::Node)
+    }
+
+    fn by_example(&self) -> bool {
+        true
+    }
+
+    #[cfg(feature = "train")]
+    fn run(&self, run: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
+        let ((a, rows), (b, _)) = (inputs[0].as_float()?, inputs[1].as_float()?);
+        Ok(Value::float(kernels::norm::add_norm(a, b, run.param(0), run.param(1), 1e-5)?, rows))
     }
 }
 
@@ -184,6 +227,10 @@ impl Operation for Mix {
         let weights = c.param(call, "weights", vec![nodes.len().into()], Init::Zeros)?;
         let gain = c.param(call, "gain", vec![1.into()], Init::Ones)?;
         Ok(Val::Node(c.emit(call, nodes, attrs([]), vec![weights, gain], Ty::Vector(on, widths[0].clone()))))
+    }
+
+    fn by_example(&self) -> bool {
+        true
     }
 
     #[cfg(feature = "train")]

@@ -36,6 +36,10 @@ impl Operation for Detach {
         Ok(Val::Node(c.emit(call, vec![x], attrs([]), vec![], ty)))
     }
 
+    fn by_example(&self) -> bool {
+        true
+    }
+
     #[cfg(feature = "train")]
     fn run(&self, _: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
         Ok(inputs[0].with_tensor(inputs[0].tensor()?.detach()))
@@ -63,6 +67,10 @@ impl Operation for ReverseGradient {
         let ty = c.graph.ty(x).clone();
         let lambda = call.args.float("lambda").unwrap_or(1.0);
         Ok(Val::Node(c.emit(call, vec![x], attrs([("lambda", lambda.into())]), vec![], ty)))
+    }
+
+    fn by_example(&self) -> bool {
+        true
     }
 
     #[cfg(feature = "train")]

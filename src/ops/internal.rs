@@ -50,6 +50,10 @@ impl Operation for Internal {
         c.node(call, 0).map(Val::Node)
     }
 
+    fn by_example(&self) -> bool {
+        self.signature.name == "repeat_rows"
+    }
+
     #[cfg(feature = "train")]
     fn run(&self, run: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
         (self.run)(run, inputs)

@@ -50,6 +50,12 @@ pub trait Operation: Sync {
         true
     }
 
+    /// Whether what it gives for an example depends on that example alone, whatever the batch has
+    /// beside it: then batches of several data sets may go through it as one.
+    fn by_example(&self) -> bool {
+        false
+    }
+
     /// Computes a node of this operation.
     #[cfg(feature = "train")]
     fn run(&self, run: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
@@ -128,6 +134,7 @@ static RUNNING: &[&dyn Operation] = &[
     &dense::Mlp,
     &dense::Gate,
     &dense::Norm,
+    &dense::AddNorm,
     &dense::Mix,
     &biaffine::Biaffine,
     &combine::Concat,

@@ -67,6 +67,10 @@ impl Operation for Noise {
         Ok(Val::Node(c.emit_random(call, name, vec![x], attributes, Ty::Vector(on, width))))
     }
 
+    fn by_example(&self) -> bool {
+        true
+    }
+
     #[cfg(feature = "train")]
     fn run(&self, run: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
         let p = run.float("p") as f32;

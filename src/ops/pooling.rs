@@ -42,6 +42,10 @@ impl Operation for Pool {
         Ok(Val::Node(c.emit(call, vec![x], attrs([]), vec![], Ty::Vector(on.outer(), width))))
     }
 
+    fn by_example(&self) -> bool {
+        true
+    }
+
     #[cfg(feature = "train")]
     fn run(&self, run: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
         let (x, rows) = inputs[0].as_float()?;
@@ -81,6 +85,10 @@ impl Operation for AttentionPool {
             c.param(call, "query", vec![1.into(), width.clone()], Init::FanIn)?,
         ];
         Ok(Val::Node(c.emit(call, vec![x], attrs([]), params, Ty::Vector(on.outer(), width))))
+    }
+
+    fn by_example(&self) -> bool {
+        true
     }
 
     #[cfg(feature = "train")]

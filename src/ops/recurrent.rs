@@ -94,6 +94,10 @@ impl Operation for Recurrent {
         Ok(Val::Node(x))
     }
 
+    fn by_example(&self) -> bool {
+        true
+    }
+
     #[cfg(feature = "train")]
     fn run(&self, run: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
         let (x, rows) = inputs[0].as_float()?;

@@ -62,6 +62,10 @@ impl Operation for Embed {
         Ok(Val::Node(node))
     }
 
+    fn by_example(&self) -> bool {
+        true
+    }
+
     #[cfg(feature = "train")]
     fn run(&self, run: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
         let (ids, rows) = match &inputs[0] {
@@ -69,7 +73,10 @@ impl Operation for Embed {
             Value::Label { ids, rows, .. } => (run.label_rows(ids), rows),
             _ => return run.wrong_input(),
         };
-        Ok(Value::float(kernels::embedding::lookup(&ids, run.param(0))?, rows))
+        // A dropout that the plan's passes have moved in here.
+        let p = run.float("dropout") as f32;
+        let drop = (run.training && p > 0.0).then(|| (p, run.draw()));
+        Ok(Value::float(kernels::embedding::lookup_dropped(&ids, run.param(0), drop)?, rows))
     }
 }
 
@@ -152,6 +159,10 @@ impl Operation for Chars {
         let node = c.emit(call, vec![x], attributes, params, Ty::Vector(on, d.into()));
         c.graph.nodes[node.0].vocab = Some(vocab);
         Ok(Val::Node(node))
+    }
+
+    fn by_example(&self) -> bool {
+        true
     }
 
     #[cfg(feature = "train")]

@@ -1,8 +1,12 @@
-//! A checked program and the sizes of its data to a plan: unions are taken apart by data set,
-//! symbols become numbers, equal values become one node, and what nothing needs is left out.
+//! A checked program and the sizes of its data to a plan: unions are taken apart by data set and
+//! symbols become numbers. Every task and loss item gets its own copy of all that it reads, and
+//! values that nothing reads are written down too: which of them are run is decided by
+//! [`passes`](super::passes).
 
 use std::collections::HashMap;
 use std::path::Path;
+
+use rustc_hash::FxHashMap;
 
 use super::*;
 use crate::data::spec::{SpaceFrom, SpaceSpec, VocabSpec};
@@ -77,20 +81,25 @@ pub fn lower(model: &Model, sizes: &Sizes, base: &Path) -> Plan {
         model,
         sizes,
         nodes: Vec::new(),
-        done: HashMap::new(),
+        numbers: Vec::new(),
+        made: FxHashMap::default(),
         known: HashMap::new(),
+        first: Vec::new(),
+        mine: FxHashMap::default(),
         params: Vec::new(),
         param_at: HashMap::new(),
     };
     let tasks: Vec<TaskPlan> = model.tasks.iter().map(|t| lowering.task(t)).collect();
     let (losses, loss_at) = lowering.losses();
     let train = lowering.train(&model.train, &loss_at);
-    let Lowering { nodes, mut params, .. } = lowering;
-    set_memories(&mut params, &nodes, &sizes.lengths);
+    set_memories(&mut lowering.params, &lowering.nodes, &sizes.lengths);
+    lowering.rest();
+    let Lowering { nodes, params, .. } = lowering;
     Plan {
         version: VERSION,
         name: model.name.clone(),
         base: base.to_path_buf(),
+        passes: Vec::new(),
         datasets: model.datasets.clone(),
         spaces: space_specs(model),
         space_sizes: sizes.spaces.iter().map(Vec::len).collect(),
@@ -98,6 +107,7 @@ pub fn lower(model: &Model, sizes: &Sizes, base: &Path) -> Plan {
         vocab_sizes: sizes.vocabs.clone(),
         params,
         nodes,
+        joined: Vec::new(),
         tasks,
         losses,
         metrics: model.metrics.clone(),
@@ -122,8 +132,15 @@ struct Lowering<'m> {
     model: &'m Model,
     sizes: &'m Sizes,
     nodes: Vec<Node>,
-    done: HashMap<(NodeId, Option<usize>), usize>,
+    /// Each node's number: that of what it computes.
+    numbers: Vec<usize>,
+    /// The number of each value on each data set.
+    made: FxHashMap<(NodeId, Option<usize>), usize>,
     known: HashMap<String, usize>,
+    /// The first node of each number.
+    first: Vec<usize>,
+    /// The node of each number in the task or loss item that is being lowered.
+    mine: FxHashMap<usize, usize>,
     params: Vec<ParamPlan>,
     param_at: HashMap<ParamId, usize>,
 }
@@ -131,35 +148,69 @@ struct Lowering<'m> {
 impl Lowering<'_> {
     /// The node of a value on a data set.
     fn node(&mut self, id: NodeId, data: Option<usize>) -> usize {
-        let node = self.model.graph.node(id).clone();
-        let free = node.ty == Ty::Scalar;
-        let data = if free { None } else { data };
-        if let Some(&at) = self.done.get(&(id, data)) {
-            return at;
+        let model = self.model;
+        let node = model.graph.node(id);
+        let data = data.filter(|_| node.ty != Ty::Scalar);
+        if let Some(&number) = self.made.get(&(id, data)) {
+            return self.copy(number);
         }
         let at = match (node.op, data) {
             ("union", Some(d)) => {
                 let has = |i: &NodeId| {
-                    let on = self.model.graph.ty(*i).on();
+                    let on = model.graph.ty(*i).on();
                     on.is_some_and(|on| on.example.members().iter().any(|m| m.0 == d))
                 };
                 let member = node.inputs.iter().copied().find(has).unwrap_or(node.inputs[0]);
-                let mut inner = self.model.graph.node(member).clone();
+                let inner = model.graph.node(member);
                 if inner.op == "field" && matches!(node.ty, Ty::Label(..)) {
                     // The member's labels as indices of the union's space.
-                    inner.ty = node.ty.clone();
-                    self.fresh(inner, data)
+                    self.fresh(&graph::Node { ty: node.ty.clone(), ..inner.clone() }, data)
                 } else {
                     self.node(member, data)
                 }
             }
             _ => self.fresh(node, data),
         };
-        self.done.insert((id, data), at);
+        self.made.insert((id, data), self.numbers[at]);
         at
     }
 
-    fn fresh(&mut self, node: graph::Node, data: Option<usize>) -> usize {
+    /// What the task or loss item at hand has of a number, copied from where it was first made.
+    fn copy(&mut self, number: usize) -> usize {
+        if let Some(&at) = self.mine.get(&number) {
+            return at;
+        }
+        let node = self.nodes[self.first[number]].clone();
+        let inputs = node.inputs.iter().map(|input| self.copy(self.numbers[*input])).collect();
+        self.push(Node { inputs, ..node }, number)
+    }
+
+    fn push(&mut self, node: Node, number: usize) -> usize {
+        let at = self.nodes.len();
+        self.nodes.push(node);
+        self.numbers.push(number);
+        self.mine.insert(number, at);
+        if number == self.first.len() {
+            self.first.push(at);
+        }
+        at
+    }
+
+    /// The values that no task and no loss item has asked for, on each of their data sets.
+    fn rest(&mut self) {
+        self.mine = self.first.iter().copied().enumerate().collect();
+        for id in (0..self.model.graph.nodes.len()).map(NodeId) {
+            let ty = self.model.graph.ty(id);
+            if *ty == Ty::Scalar {
+                self.node(id, None);
+            }
+            for data in ty.on().map(|on| on.example.members().to_vec()).unwrap_or_default() {
+                self.node(id, Some(data.0));
+            }
+        }
+    }
+
+    fn fresh(&mut self, node: &graph::Node, data: Option<usize>) -> usize {
         let inputs: Vec<usize> = node.inputs.iter().map(|i| self.node(*i, data)).collect();
         let params: Vec<usize> = node.params.iter().map(|p| self.param(*p)).collect();
         let mut attrs = node.attrs.clone();
@@ -174,17 +225,20 @@ impl Lowering<'_> {
             attrs.insert("member".into(), members.iter().position(|m| m.0 == d).unwrap_or(0).into());
             attrs.insert("members".into(), members.len().into());
         }
+        // Copies of a value draw the same: inputs are named by what they compute.
+        let numbers: Vec<usize> = inputs.iter().map(|input| self.numbers[*input]).collect();
         let draw = node.draw.as_ref().map(|site| {
-            let name = format!("{}|{:?}|{inputs:?}|{data:?}", site.owner, site.chain);
+            let name = format!("{}|{:?}|{numbers:?}|{data:?}", site.owner, site.chain);
             let hash = blake3::hash(name.as_bytes());
             u64::from_le_bytes(std::array::from_fn(|i| hash.as_bytes()[i]))
         });
-        let key = format!("{}|{inputs:?}|{attrs:?}|{params:?}|{data:?}|{draw:?}", node.op);
-        if let Some(&at) = self.known.get(&key) {
+        let key = format!("{}|{numbers:?}|{attrs:?}|{params:?}|{data:?}|{draw:?}", node.op);
+        let number = self.known.len();
+        let number = *self.known.entry(key).or_insert(number);
+        if let Some(&at) = self.mine.get(&number) {
             return at;
         }
-        let at = self.nodes.len();
-        self.nodes.push(Node {
+        let node = Node {
             op: node.op.into(),
             inputs,
             attrs,
@@ -196,9 +250,8 @@ impl Lowering<'_> {
             train_only: node.op == "train_only" && node.inputs.len() == 1,
             path: node.path.to_string(),
             span: node.span,
-        });
-        self.known.insert(key, at);
-        at
+        };
+        self.push(node, number)
     }
 
     fn width(&self, ty: &Ty) -> usize {
@@ -231,6 +284,7 @@ impl Lowering<'_> {
     }
 
     fn task(&mut self, task: &ModelTask) -> TaskPlan {
+        self.mine.clear();
         let members: Vec<usize> = task.built.on.example.members().iter().map(|d| d.0).collect();
         let b = &task.built;
         let on = members
@@ -295,6 +349,7 @@ impl Lowering<'_> {
             };
             let mut mine = Vec::new();
             for data in members {
+                self.mine.clear();
                 mine.push(plans.len());
                 let node = self.node(loss.node, data);
                 let updates = loss.updates.as_ref().map(|u| self.used(u));

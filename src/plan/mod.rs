@@ -3,6 +3,7 @@
 //! Nothing here knows Candle.
 
 pub mod lower;
+pub mod passes;
 pub mod training;
 
 use std::path::PathBuf;
@@ -16,7 +17,7 @@ use crate::source::Span;
 pub use training::*;
 
 /// The version of the plan format that this build writes and reads.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// A compiled program.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +28,9 @@ pub struct Plan {
     pub name: String,
     /// What data paths are relative to.
     pub base: PathBuf,
+    /// What each pass did to it.
+    #[serde(default)]
+    pub passes: Vec<passes::PassReport>,
     /// The data sets, members of families each on its own.
     pub datasets: Vec<DataSpec>,
     /// Label spaces.
@@ -41,6 +45,9 @@ pub struct Plan {
     pub params: Vec<ParamPlan>,
     /// Operations; a node's inputs come before it.
     pub nodes: Vec<Node>,
+    /// Nodes on different data sets that are computed as one where a step draws from several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub joined: Vec<Vec<usize>>,
     /// Tasks.
     pub tasks: Vec<TaskPlan>,
     /// Loss items.

@@ -142,9 +142,14 @@ impl RunDir {
 
     /// Removes what a killed process was about to write; what cannot be removed stays.
     fn sweep(&self) {
-        for path in std::fs::read_dir(&self.root).into_iter().flatten().filter_map(|e| Some(e.ok()?.path())) {
-            if is_unfinished(&path) {
-                let _ = std::fs::remove_file(path);
+        let mut open = vec![self.root.clone()];
+        while let Some(folder) = open.pop() {
+            for path in std::fs::read_dir(folder).into_iter().flatten().filter_map(|e| Some(e.ok()?.path())) {
+                if is_unfinished(&path) {
+                    let _ = std::fs::remove_file(path);
+                } else if path.starts_with(self.source()) && path.is_dir() {
+                    open.push(path);
+                }
             }
         }
     }

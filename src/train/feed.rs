@@ -19,9 +19,11 @@ pub enum Portion {
 
 /// A source of batches. Data sets are indices into [`crate::plan::Plan::datasets`], examples
 /// are positions in a split.
-pub trait Feed {
+///
+/// Batches are fetched on another thread, ahead of their use.
+pub trait Feed: Sync {
     /// A batch as the model takes it.
-    type Batch;
+    type Batch: Send;
 
     /// Examples of a split; 0 when the data set does not have it.
     fn size(&self, data: usize, portion: Portion) -> usize;

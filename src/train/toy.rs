@@ -119,6 +119,7 @@ pub fn plan() -> Plan {
     Plan {
         version: VERSION,
         base: Default::default(),
+        passes: vec![],
         name: "toy".into(),
         datasets: vec![dataset("people"), dataset("cars")],
         spaces: vec![],
@@ -132,6 +133,7 @@ pub fn plan() -> Plan {
             param("speed.w", &[WIDTH, 1]),
         ],
         nodes,
+        joined: vec![],
         tasks,
         losses: vec![item],
         metrics: vec![],

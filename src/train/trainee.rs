@@ -25,6 +25,19 @@ pub enum LossSource {
     Item(usize),
 }
 
+/// A batch and the losses that are asked of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a, B> {
+    /// Its data set.
+    pub data: usize,
+    /// The batch.
+    pub batch: &'a B,
+    /// The tasks and items.
+    pub sources: &'a [LossSource],
+    /// What random operations draw from.
+    pub seed: u64,
+}
+
 /// What a task predicted on a batch, beside the gold.
 #[derive(Clone, Debug)]
 pub struct Outcome {
@@ -65,7 +78,7 @@ pub enum Answer {
 /// A model that can be trained.
 pub trait Trainee {
     /// A batch as the model takes it.
-    type Batch;
+    type Batch: Send;
 
     /// All parameters, in the order of the flat arrays.
     fn params(&self) -> &[Param];
@@ -85,6 +98,11 @@ pub trait Trainee {
         asked: &[LossSource],
         seed: u64,
     ) -> candle_core::Result<Vec<LossTerm>>;
+
+    /// The losses of several batches of a step, for which a model may run what they share once.
+    fn joint_losses(&self, parts: &[Asked<'_, Self::Batch>]) -> candle_core::Result<Vec<Vec<LossTerm>>> {
+        parts.iter().map(|part| self.losses(part.data, part.batch, part.sources, part.seed)).collect()
+    }
 
     /// Predictions of the asked tasks, without any randomness.
     fn outcomes(&self, data: usize, batch: &Self::Batch, tasks: &[usize]) -> candle_core::Result<Vec<Outcome>>;

@@ -118,3 +118,33 @@ fn order_is_a_function_of_seed_and_epoch() {
     assert_eq!(batches.iter().map(Vec::len).collect::<Vec<_>>(), [64, 64, 64, 8]);
     assert_eq!(corpus.datasets[0].lengths(Portion::Train)[batches[0][0] as usize], 9);
 }
+
+#[test]
+fn batches_of_examples_in_their_files_are_those_of_memory() {
+    let line = |i: usize| (0..=i % 9).map(|n| format!("w{} ", i * n % 50)).collect::<String>() + "\n";
+    let tags = |i: usize| (0..=i % 9).map(|n| format!("t{} ", (i + n) % 4)).collect::<String>() + "\n";
+    let files = Files::new()
+        .with("train/in", (0..3000).map(line).collect::<String>())
+        .with("train/out", (0..3000).map(tags).collect::<String>())
+        .with("train/label", (0..3000).map(|i| format!("l{}\n", i % 7)).collect::<String>());
+    let mut spec = data(Format::Lines, "train")
+        .field("words", text(), "in")
+        .field("slots", FieldType::Tags("words".into()), "out")
+        .field("intent", FieldType::Class, "label");
+    spec.dev = Some(Split::OfTrain(0.1));
+    let spaces = [space(&[("d", "slots")]), space(&[("d", "intent")])];
+    let mut memory = files.load(spec.clone()).ok().unwrap();
+    let mut indexed = load_indexed(&[spec], files.path()).ok().unwrap();
+    let schema = prepare(&mut memory, &spaces, &[], files.path()).ok().unwrap().schema;
+    assert_eq!(schema, prepare(&mut indexed, &spaces, &[], files.path()).ok().unwrap().schema);
+    let (memory, indexed) = (&memory.datasets[0], &indexed.datasets[0]);
+    for (portion, size) in [(Portion::Train, 2700), (Portion::Dev, 300)] {
+        let batches = memory.epoch_batches(portion, BatchSize::Tokens(200), 1, 0);
+        assert_eq!(batches, indexed.epoch_batches(portion, BatchSize::Tokens(200), 1, 0));
+        assert_eq!(batches.iter().map(Vec::len).sum::<usize>(), size);
+        for batch in batches {
+            let both = [memory, indexed].map(|d| d.batch(portion, &batch).unwrap().fields);
+            assert_eq!(both[0], both[1]);
+        }
+    }
+}

@@ -279,3 +279,34 @@ fn an_index_gives_the_same_examples_as_memory() {
 fn csv_format() -> Format {
     csv(',')
 }
+
+#[test]
+fn words_have_the_numbers_of_reading_in_order() {
+    let files = Files::new()
+        .with("train/in", "a b\nc\n".repeat(500))
+        .with("train/out", "O B-x\nO\n".repeat(500))
+        .with("train/label", "i\nj\n".repeat(500))
+        .with("dev/in", "c d\n")
+        .with("dev/out", "B-y O\n")
+        .with("dev/label", "k\n");
+    let mut first = atis().named("one");
+    first.dev = Some(Split::Files(vec![file("dev")]));
+    let mut second = first.clone().named("two");
+    second.train = vec![file("dev")];
+    let order = ["a", "b", "O", "B-x", "i", "c", "j", "d", "B-y", "k"];
+    let words = |corpus: &Corpus| {
+        let lexicon = corpus.lexicon();
+        (0..lexicon.len() as u32).map(|i| lexicon.word(i).to_string()).collect::<Vec<_>>()
+    };
+    for _ in 0..10 {
+        let corpus = sound(load(&[first.clone(), second.clone()], files.path()));
+        assert_eq!(words(&corpus), order);
+        let indexed = sound(load_indexed(&[first.clone(), second.clone()], files.path()));
+        assert_eq!(words(&indexed), order);
+        for (portion, size) in [(Portion::Train, 1000), (Portion::Dev, 1)] {
+            for i in (0..size).step_by(333) {
+                assert_eq!(show(&corpus, portion, i), show(&indexed, portion, i));
+            }
+        }
+    }
+}

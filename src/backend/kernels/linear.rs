@@ -7,6 +7,7 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 
 use super::activation::Activation;
 use super::buffer::{anchor, floats, is_fused, operand, par_rows, result, sum_columns, tensor};
+use super::few;
 use super::views::{Into, Target, View, par_product};
 use crate::backend::param::Param;
 
@@ -81,6 +82,10 @@ impl Linear {
                 rows.chunks_exact_mut(outputs.max(1)).for_each(|row| row.copy_from_slice(&b));
             });
             how = Into::Add;
+        }
+        if rows <= few::MOST {
+            few::add_few(x, rows, &w, &mut y, true);
+            return Ok(y);
         }
         par_product(
             Target::new(&mut y, rows, outputs),

@@ -11,6 +11,7 @@ mod conv_plain;
 pub mod crf;
 pub mod embedding;
 pub mod feedback;
+mod few;
 pub mod init;
 pub mod linear;
 pub mod loss;

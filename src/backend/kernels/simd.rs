@@ -286,6 +286,18 @@ simd! {
 }
 
 simd! {
+    /// Where the greatest number is; of equals, the first. 0 for an empty row.
+    pub fn greatest(x: &[f32]) -> usize {
+        let top = lanes(x, x, f32::NEG_INFINITY, |top, x, _| if x > top { x } else { top }, f32::max);
+        let mut at = x.len();
+        for (i, x) in x.iter().enumerate().rev() {
+            at = if *x == top { i } else { at };
+        }
+        if at < x.len() { at } else { 0 }
+    }
+}
+
+simd! {
     /// Σ x², in double precision.
     pub fn square_sum(x: &[f32]) -> f64 {
         let mut all = [0.0; 16];

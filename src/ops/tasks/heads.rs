@@ -296,6 +296,10 @@ impl Operation for HeadOp {
         c.node(call, 0).map(Val::Node)
     }
 
+    fn by_example(&self) -> bool {
+        self.signature.name == "project"
+    }
+
     #[cfg(feature = "train")]
     fn run(&self, run: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
         (self.run)(run, inputs)
@@ -312,19 +316,9 @@ fn run_project(run: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
 #[cfg(feature = "train")]
 fn run_argmax(_: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
     let (x, rows) = inputs[0].as_float()?;
-    let ids = crate::backend::exec::numbers(x)?.chunks_exact(x.dim(1)?.max(1)).map(best).collect::<Vec<u32>>();
+    let rows_of = crate::backend::exec::numbers(x)?;
+    let ids: Vec<u32> = rows_of.chunks_exact(x.dim(1)?.max(1)).map(|row| kernels::simd::greatest(row) as u32).collect();
     Ok(Value::Label { ids: ids.into(), space: x.dim(1)?, rows: rows.clone() })
-}
-
-#[cfg(feature = "train")]
-fn best(row: &[f32]) -> u32 {
-    let mut at = 0;
-    for (i, x) in row.iter().enumerate() {
-        if *x > row[at] {
-            at = i;
-        }
-    }
-    at as u32
 }
 
 /// A loss of each place, summed by example.
@@ -411,8 +405,7 @@ fn run_tag_decode(run: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value>
     let (x, rows) = inputs[0].as_float()?;
     let Some(constraint) = run.constraint() else { return run_argmax(run, inputs) };
     let Some(offsets) = rows.inner() else { return run.wrong_input() };
-    let log_p = kernels::softmax::log_softmax(&x.detach())?;
-    let ids = kernels::crf::viterbi(&log_p, None, Some(constraint), offsets)?;
+    let ids = kernels::crf::best_labels(&x.detach(), constraint, offsets)?;
     Ok(Value::Label { ids: ids.into(), space: x.dim(1)?, rows: rows.clone() })
 }
 

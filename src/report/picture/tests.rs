@@ -118,6 +118,7 @@ pub(crate) fn plan() -> Plan {
         version: crate::plan::VERSION,
         name: "atis".into(),
         base: Default::default(),
+        passes: vec![],
         datasets: vec![data("atis")],
         spaces: vec![],
         space_sizes: vec![],
@@ -132,6 +133,7 @@ pub(crate) fn plan() -> Plan {
             param("slots.head.transitions", &[7, 7]),
         ],
         nodes,
+        joined: vec![],
         tasks: vec![
             task("intent", "classify", "softmax", on(5, 6, Some(7), 8, 9)),
             task("slots", "tag", "crf", on(11, 12, None, 13, 14)),

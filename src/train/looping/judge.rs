@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::stage::Stage;
 use super::{Run, broken};
+use crate::data::ahead::ahead;
 use crate::diagnostics::Diagnostic;
 use crate::train::checkpoint::Best;
 use crate::train::events::Scored;
@@ -33,20 +34,22 @@ pub fn evaluate<M: Trainee, F: Feed<Batch = M::Batch>>(
     tasks_on: impl Fn(usize) -> Vec<usize>,
     sets: impl IntoIterator<Item = usize>,
 ) -> Result<Verdicts, Diagnostic> {
-    let mut verdicts = Verdicts::default();
-    for data in sets {
-        let tasks = tasks_on(data);
-        if tasks.is_empty() || feed.size(data, portion) == 0 {
-            continue;
-        }
-        for examples in feed.plan_eval(data, portion, batch) {
-            let batch = feed.fetch(data, portion, &examples)?;
-            let outcomes = model.outcomes(data, &batch, &tasks);
+    let asked = sets.into_iter().map(|data| (data, tasks_on(data)));
+    let asked: Vec<(usize, Vec<usize>)> =
+        asked.filter(|(data, tasks)| !tasks.is_empty() && feed.size(*data, portion) > 0).collect();
+    let made = asked.iter().flat_map(|(data, tasks)| {
+        let fetch = move |examples: Vec<u32>| (*data, tasks, feed.fetch(*data, portion, &examples));
+        feed.plan_eval(*data, portion, batch).into_iter().map(fetch)
+    });
+    ahead(made, |made| {
+        let mut verdicts = Verdicts::default();
+        for (data, tasks, batch) in made {
+            let outcomes = model.outcomes(data, &batch?, tasks);
             let outcomes = outcomes.map_err(|error| broken("predicting", &error))?;
             outcomes.into_iter().for_each(|outcome| verdicts.add(data, outcome));
         }
-    }
-    Ok(verdicts)
+        Ok(verdicts)
+    })
 }
 
 impl<M: Trainee, F: Feed<Batch = M::Batch>> Run<'_, M, F> {

@@ -5,7 +5,7 @@
 //! that was stopped and resumed ends with the same bits as one that was not.
 //!
 //! - `stage`: what a stage trains, on what, and with which optimiser.
-//! - `stream`: the batches of a data set, pass after pass.
+//! - `stream`: the batches of a data set, pass after pass, and those of an epoch.
 //! - `step`: one optimiser step.
 //! - `watch`: are all losses and gradients finite, and does every parameter get one?
 //! - `judge`: dev figures and the best epoch.
@@ -30,11 +30,13 @@ use super::checkpoint::{Arrays, Checkpoints, LossSum, RunState, write_arrays};
 use super::events::{EpochDone, EpochRecord, Events, Finished, Position, Scored, StageStarted};
 use super::feed::Feed;
 use super::trainee::Trainee;
+use crate::data::ahead::ahead;
 use crate::diagnostics::{Diagnostic, codes};
 use crate::plan::Plan;
 use judge::Judged;
 pub use judge::evaluate;
-use stage::Stage;
+use stage::{EpochPlan, Stage};
+use stream::{Batches, batches};
 
 /// How a run is run, beside what the program says.
 #[derive(Clone, Debug)]
@@ -169,16 +171,32 @@ impl<M: Trainee, F: Feed<Batch = M::Batch>> Run<'_, M, F> {
     fn train_epoch(&mut self, stage: &mut Stage) -> Result<Epoch, Diagnostic> {
         let begun = Instant::now();
         let plan = stage.epoch_plan(self.feed, &self.state);
+        let done = self.state.position.step_in_epoch;
+        // The streams run ahead of the training; where they stand counts again when the epoch is
+        // through, and checkpoints within it hold where they stood when it began.
+        let mut streams = std::mem::take(&mut stage.streams);
+        let made = batches(self.feed, &mut streams, &plan, done);
+        let tokens = ahead(made, |made| self.train_turns(stage, &plan, made))?;
+        stage.streams = streams;
+        Ok(Epoch { tokens, seconds: begun.elapsed().as_secs_f64() })
+    }
+
+    /// Trains the steps of an epoch that are not done, and gives the tokens they took.
+    fn train_turns(
+        &mut self,
+        stage: &mut Stage,
+        plan: &EpochPlan,
+        batches: &mut Batches<'_, M::Batch>,
+    ) -> Result<usize, Diagnostic> {
         let (mut number, mut tokens) = (0, 0);
         for turn in &plan.turns {
             for (place, group) in turn.iter().enumerate() {
                 number += 1;
                 if number <= self.state.position.step_in_epoch {
-                    stage.skip(self.feed, group);
                     continue;
                 }
                 self.stop_if_asked(stage)?;
-                tokens += self.step(stage, group, plan.steps())?;
+                tokens += self.step(stage, group, plan.steps(), batches)?;
                 if place + 1 == turn.len() {
                     // Before the checkpoint, so that none stands between the two.
                     self.model.turn_ended().map_err(|error| broken("a turn's end", &error))?;
@@ -186,7 +204,7 @@ impl<M: Trainee, F: Feed<Batch = M::Batch>> Run<'_, M, F> {
                 self.save_if_due(stage)?;
             }
         }
-        Ok(Epoch { tokens, seconds: begun.elapsed().as_secs_f64() })
+        Ok(tokens)
     }
 
     fn stop_if_asked(&mut self, stage: &Stage) -> Result<(), Diagnostic> {

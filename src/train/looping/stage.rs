@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::stream::Stream;
+use super::stream::{Stream, Streams};
 use super::watch::Watch;
 use super::{Run, broken};
 use crate::diagnostics::{Diagnostic, codes};
@@ -27,7 +27,7 @@ pub(super) struct Stage<'a> {
     pub(super) pace: Pace,
     pub(super) watch: Watch,
     sampler: Box<dyn Sampler>,
-    streams: BTreeMap<usize, Stream>,
+    pub(super) streams: Streams,
     tasks: BTreeMap<usize, Vec<usize>>,
     /// Loss items of each data set, and of none.
     items: BTreeMap<Option<usize>, Vec<usize>>,
@@ -93,18 +93,6 @@ impl<'a> Stage<'a> {
     /// Where each data set stands.
     pub(super) fn cursors(&self) -> BTreeMap<usize, Cursor> {
         self.streams.iter().map(|(data, stream)| (*data, stream.cursor())).collect()
-    }
-
-    /// The examples of the next batch of a data set.
-    pub(super) fn next<F: Feed>(&mut self, feed: &F, data: usize) -> Vec<u32> {
-        self.streams.get_mut(&data).map(|stream| stream.next(feed)).unwrap_or_default()
-    }
-
-    /// Passes over the batches of a step that is done already.
-    pub(super) fn skip<F: Feed>(&mut self, feed: &F, group: &[Draw]) {
-        for part in group.iter().flatten() {
-            self.next(feed, part.data);
-        }
     }
 
     /// What to train on a batch of `data`: its tasks (or just `only`), its loss items, and

@@ -7,15 +7,16 @@ use std::time::Instant;
 use candle_core::{DType, Tensor};
 
 use super::stage::Stage;
+use super::stream::{Batches, Fetched};
 use super::watch::{name_of, no_gradient, said, span_of, squares, zero_gradient};
 use super::{Run, broken};
 use crate::backend::{Param, Written};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::train::events::{NamedLoss, StepDone};
-use crate::train::feed::{Feed, Portion};
+use crate::train::feed::Feed;
 use crate::train::sample::{Draw, Part};
 use crate::train::seed::seed_of;
-use crate::train::trainee::{LossSource, LossTerm, Trainee};
+use crate::train::trainee::{Asked, LossSource, LossTerm, Trainee};
 
 /// What is known of a step while it runs.
 #[derive(Default)]
@@ -38,14 +39,17 @@ impl<M: Trainee, F: Feed<Batch = M::Batch>> Run<'_, M, F> {
         stage: &mut Stage,
         group: &[Draw],
         steps_in_epoch: usize,
+        batches: &mut Batches<'_, M::Batch>,
     ) -> Result<usize, Diagnostic> {
         let begun = Instant::now();
         let mut progress = Progress::default();
         self.model.grads().clear();
         let share = 1.0 / group.len() as f64;
         for draw in group {
-            for (place, part) in draw.iter().enumerate() {
-                self.batch(stage, *part, place == 0, share, &mut progress)?;
+            // Layers that data sets share run once for all batches of a draw.
+            let together = if self.plan.joined.is_empty() { 1 } else { draw.len().max(1) };
+            for (place, parts) in draw.chunks(together).enumerate() {
+                self.batches_of(stage, parts, place == 0, share, batches, &mut progress)?;
             }
         }
         let lr = stage.plan.optimizer.lr() * stage.pace.factor(self.state.position.step, self.state.position.epoch);
@@ -67,26 +71,44 @@ impl<M: Trainee, F: Feed<Batch = M::Batch>> Run<'_, M, F> {
         Ok(tokens)
     }
 
-    /// Adds the gradients of one batch, times `share`.
-    fn batch(
+    /// Adds the gradients of batches that are computed together, times `share`.
+    fn batches_of(
         &mut self,
         stage: &mut Stage,
-        part: Part,
+        parts: &[Part],
         first: bool,
+        share: f64,
+        batches: &mut Batches<'_, M::Batch>,
+        progress: &mut Progress,
+    ) -> Result<(), Diagnostic> {
+        let mut taken = Vec::with_capacity(parts.len());
+        for (place, part) in parts.iter().enumerate() {
+            let Some(Fetched { examples, batch }) = batches.next() else { return Err(no_batch()) };
+            let batch = batch?;
+            let sources = stage.asked(part.data, part.only, first && place == 0);
+            let path = [stage.index, self.state.position.step, progress.taken.len(), part.data].map(|n| n as u64);
+            let seed = seed_of(self.plan.train.seed, "losses", &path);
+            progress.note_batch(&self.plan.datasets[part.data].name, part.data, &examples);
+            progress.tokens += self.feed.tokens(&batch);
+            taken.push((part.data, batch, sources, seed));
+        }
+        let asked = taken.iter().map(|(data, batch, sources, seed)| Asked { data: *data, batch, sources, seed: *seed });
+        let terms = self.model.joint_losses(&asked.collect::<Vec<_>>());
+        let terms = terms.map_err(|error| self.failed("a loss", progress, &error))?;
+        let terms: Vec<LossTerm> = terms.into_iter().flatten().collect();
+        self.add_gradients(stage, &terms, share, progress)
+    }
+
+    /// Adds the gradients of losses, times `share`.
+    fn add_gradients(
+        &mut self,
+        stage: &mut Stage,
+        terms: &[LossTerm],
         share: f64,
         progress: &mut Progress,
     ) -> Result<(), Diagnostic> {
-        let examples = stage.next(self.feed, part.data);
-        let batch = self.feed.fetch(part.data, Portion::Train, &examples)?;
-        let asked = stage.asked(part.data, part.only, first);
-        let path = [stage.index, self.state.position.step, progress.taken.len(), part.data].map(|n| n as u64);
-        let seed = seed_of(self.plan.train.seed, "losses", &path);
-        progress.note_batch(&self.plan.datasets[part.data].name, part.data, &examples);
-        progress.tokens += self.feed.tokens(&batch);
-        let terms = self.model.losses(part.data, &batch, &asked, seed);
-        let terms = terms.map_err(|error| self.failed("a loss", progress, &error))?;
         let mut by_mask: BTreeMap<Option<&[usize]>, Tensor> = BTreeMap::new();
-        for term in &terms {
+        for term in terms {
             let factor = self.weigh(stage, term, share, progress)?;
             if factor == 0.0 {
                 continue;
@@ -228,6 +250,11 @@ impl<M: Trainee, F: Feed<Batch = M::Batch>> Run<'_, M, F> {
         };
         progress.taken.iter().map(one).collect::<Vec<_>>().join(" and ")
     }
+}
+
+/// A plan and its batches are made of the same draws.
+fn no_batch() -> Diagnostic {
+    Diagnostic::placeless(codes::BUG, "an epoch has fewer batches than draws")
 }
 
 impl Progress {

@@ -1,9 +1,42 @@
 //! The batches of a data set, pass after pass.
 
+use std::collections::BTreeMap;
+
+use super::stage::EpochPlan;
+use crate::data::ahead::Ahead;
+use crate::diagnostics::Diagnostic;
 use crate::plan::BatchPlan;
 use crate::train::checkpoint::Cursor;
-use crate::train::feed::Feed;
+use crate::train::feed::{Feed, Portion};
 use crate::train::seed::seed_of;
+
+/// The train batches of each data set of a stage.
+pub(super) type Streams = BTreeMap<usize, Stream>;
+
+/// The batches of an epoch, made ahead.
+pub(super) type Batches<'a, B> = Ahead<'a, Fetched<B>>;
+
+/// A batch of train, and which examples it has.
+pub(super) struct Fetched<B> {
+    pub(super) examples: Vec<u32>,
+    pub(super) batch: Result<B, Diagnostic>,
+}
+
+/// The batches of an epoch in the order of its plan; those of the first `done` steps are passed
+/// over.
+pub(super) fn batches<'a, F: Feed>(
+    feed: &'a F,
+    streams: &'a mut Streams,
+    plan: &'a EpochPlan,
+    done: usize,
+) -> impl Iterator<Item = Fetched<F::Batch>> + Send + 'a {
+    let groups = plan.turns.iter().flatten().enumerate();
+    let parts = groups.flat_map(|(step, group)| group.iter().flatten().map(move |part| (step, part.data)));
+    parts.filter_map(move |(step, data)| {
+        let examples = streams.get_mut(&data).map(|stream| stream.next(feed)).unwrap_or_default();
+        (step >= done).then(|| Fetched { batch: feed.fetch(data, Portion::Train, &examples), examples })
+    })
+}
 
 /// A data set's train batches without end: when a pass is through, the next one is shuffled
 /// anew.

@@ -2,12 +2,13 @@
 
 use std::cell::Cell;
 use std::path::Path;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::plan::{BalancePlan, Figure, OptimizerPlan, SamplePlan, SchedulePlan};
+use crate::plan::{BalancePlan, BatchPlan, Figure, OptimizerPlan, SamplePlan, SchedulePlan};
 use crate::train::checkpoint::read_arrays;
 use crate::train::events::{Silent, StepDone};
+use crate::train::feed::Portion;
 use crate::train::toy::{self, Toy, ToyFeed};
 use crate::train::trainee::LossSource;
 
@@ -480,4 +481,78 @@ fn uncertainty_weighs_the_losses() {
 fn nothing_to_train_on_is_an_error() {
     let ran = run_with(&toy::plan(), Toy::default(), &ToyFeed { sizes: [(0, 0), (0, 0)] });
     assert_eq!(ran.result.unwrap_err().code, codes::TRAIN);
+}
+
+/// The toy's data, with one batch that cannot be made.
+struct Broken {
+    feed: ToyFeed,
+    /// Which fetch fails, counted from 0, and whether it panics.
+    at: usize,
+    panics: bool,
+    fetched: AtomicUsize,
+}
+
+impl Feed for Broken {
+    type Batch = toy::Batch;
+
+    fn size(&self, data: usize, portion: Portion) -> usize {
+        self.feed.size(data, portion)
+    }
+
+    fn plan_epoch(&self, data: usize, size: BatchPlan, seed: u64, epoch: u64) -> Vec<Vec<u32>> {
+        self.feed.plan_epoch(data, size, seed, epoch)
+    }
+
+    fn plan_eval(&self, data: usize, portion: Portion, size: BatchPlan) -> Vec<Vec<u32>> {
+        self.feed.plan_eval(data, portion, size)
+    }
+
+    fn fetch(&self, data: usize, portion: Portion, examples: &[u32]) -> Result<toy::Batch, Diagnostic> {
+        let number = self.fetched.fetch_add(1, Ordering::SeqCst);
+        assert!(!self.panics || number != self.at, "the data thread");
+        match number == self.at {
+            true => Err(Diagnostic::placeless(codes::DATA_EXAMPLE, "`cars` line 7: field 'speed' is 'x'")),
+            false => self.feed.fetch(data, portion, examples),
+        }
+    }
+}
+
+fn broken_at(at: usize, panics: bool) -> Broken {
+    Broken { feed: ToyFeed::default(), at, panics, fetched: AtomicUsize::new(0) }
+}
+
+#[test]
+fn an_error_of_the_data_comes_at_its_step() {
+    // The seven batches of an epoch, then three of dev.
+    for at in 0..10 {
+        let (feed, dir) = (broken_at(at, false), tempfile::tempdir().unwrap());
+        let mut ear = Ear::default();
+        let plan = plan_with(|stage| stage.batch = BatchPlan::Examples(4));
+        let error = train(&plan, &mut Toy::default(), &feed, &mut ear, &Options::new(dir.path())).unwrap_err();
+        assert_eq!((error.code, &*error.message), (codes::DATA_EXAMPLE, "`cars` line 7: field 'speed' is 'x'"));
+        assert_eq!(ear.steps.len(), at.min(7), "batch {at}");
+        assert!(ear.epochs.is_empty());
+    }
+}
+
+#[test]
+fn a_panic_of_the_data_comes_at_its_step() {
+    let (feed, dir) = (broken_at(3, true), tempfile::tempdir().unwrap());
+    let mut ear = Ear::default();
+    let mut go = || train(&toy::plan(), &mut Toy::default(), &feed, &mut ear, &Options::new(dir.path()));
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(&mut go)).unwrap_err();
+    assert_eq!(panic.downcast_ref::<&str>(), Some(&"the data thread"));
+    assert_eq!(ear.steps.len(), 3);
+}
+
+#[test]
+fn few_batches_are_made_ahead() {
+    let (feed, dir) = (broken_at(usize::MAX, false), tempfile::tempdir().unwrap());
+    let mut options = Options::new(dir.path());
+    options.every.steps = Some(1);
+    let mut ear = Ear { stop: Some((2, options.stop.clone())), ..Ear::default() };
+    let feed = Broken { feed: ToyFeed { sizes: [(1000, 0), (1000, 0)] }, ..feed };
+    train(&toy::plan(), &mut Toy::default(), &feed, &mut ear, &options).unwrap_err();
+    let fetched = feed.fetched.load(Ordering::SeqCst);
+    assert!(fetched <= 2 + crate::data::ahead::AHEAD + 2, "{fetched}");
 }

@@ -9,6 +9,8 @@ pub struct Constraint {
     pub end: Vec<bool>,
     /// Whether the second may follow the first, `[C, C]`.
     pub next: Vec<bool>,
+    /// The labels that may not follow each other label, with those that they may follow.
+    pub(super) bound: Vec<(u32, Vec<u32>)>,
 }
 
 /// What a label says of its place in a span.
@@ -69,11 +71,18 @@ impl Constraint {
             }
             !needs_end(a) && !needs_begin(b)
         };
-        Some(Self {
-            start: parts.iter().map(|b| !needs_begin(b)).collect(),
-            end: parts.iter().map(|a| !needs_end(a)).collect(),
-            next: parts.iter().flat_map(|a| parts.iter().map(move |b| follows(a, b))).collect(),
-        })
+        let start = parts.iter().map(|b| !needs_begin(b)).collect();
+        let end = parts.iter().map(|a| !needs_end(a)).collect();
+        Some(Self::new(start, end, parts.iter().flat_map(|a| parts.iter().map(move |b| follows(a, b))).collect()))
+    }
+
+    /// Which labels may begin and end, and `[C, C]` whether the second may follow the first.
+    pub fn new(start: Vec<bool>, end: Vec<bool>, next: Vec<bool>) -> Self {
+        let count = start.len() as u32;
+        let before = |j: u32| (0..count).filter(|i| next[(i * count + j) as usize]).collect::<Vec<u32>>();
+        let lists = (0..count).map(|j| (j, before(j)));
+        let bound = lists.filter(|(_, before)| before.len() < count as usize).collect();
+        Self { start, end, next, bound }
     }
 
     /// Whether `labels` are well formed.

@@ -83,7 +83,7 @@ pub(in crate::backend::kernels) fn numbers(t: &Tensor) -> Result<Vec<f32>> {
 
 /// What a forbidden step costs: more than scores add up to, and yet a number, so that where no
 /// sequence is allowed there is one with as few such steps as can be.
-const FORBIDDEN: f32 = -1e12;
+pub(super) const FORBIDDEN: f32 = -1e12;
 
 fn forbid(scores: &mut [f32], allowed: &[bool]) {
     scores.iter_mut().zip(allowed).filter(|(_, allowed)| !**allowed).for_each(|(s, _)| *s = FORBIDDEN);

@@ -19,7 +19,7 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, Var, bai
 pub use constraint::Constraint;
 pub use greedy::{Rules, greedy};
 pub use plain::{crf_nll_plain, marginals_plain};
-pub use viterbi::{Decoded, best_paths, viterbi};
+pub use viterbi::{Decoded, best_labels, best_paths, viterbi};
 
 use super::buffer::{anchor, floats, is_fused, operand, result, tensor};
 use super::steps::Steps;

@@ -5,6 +5,7 @@ use candle_core::Result;
 use super::weights::Weights;
 use super::{Cell, Direction};
 use crate::backend::kernels::buffer::floats;
+use crate::backend::kernels::few::add_few;
 use crate::backend::kernels::steps::Steps;
 use crate::backend::kernels::views::{Into, Shared, Target, View, product};
 
@@ -80,7 +81,8 @@ pub(super) fn forward<C: Cell>(
     mut gates: Vec<f32>,
     (into, stride, column): (&Shared, usize, usize),
 ) -> Result<Saved> {
-    let (h, width, w) = (weights.hidden(), weights.width(), weights.transposed()?);
+    let (h, width) = (weights.hidden(), weights.width());
+    let state_product = StateProduct::new(weights, steps.running(0))?;
     let bias = weights.state_bias.as_ref().map(|b| floats(b.var.as_tensor())).transpose()?;
     let bias: &[f32] = bias.as_deref().unwrap_or_default();
     let slots = steps.running(0);
@@ -91,8 +93,7 @@ pub(super) fn forward<C: Cell>(
         let rows = steps.rows_at(t);
         let n = rows.len();
         if t > 0 {
-            let before = View::new(&states, n, h);
-            product(Target::new(&mut sums, n, width), Into::Set, 1.0, before, View::new(&w, h, width));
+            state_product.put(&states[..n * h], n, &mut sums[..n * width])?;
         }
         let (states, cells) = (&mut states[..n * h], &mut cells[..n * h]);
         let (gates, units) = (&mut gates[..], &mut units[..]);
@@ -104,6 +105,39 @@ pub(super) fn forward<C: Cell>(
     }
     Ok(Saved { gates, units })
 }
+
+/// Multiplication of states by the recurrent weights.
+enum StateProduct<'a> {
+    /// Of so few sequences that the weights are taken as they lie.
+    Few(&'a Weights),
+    /// With `w_hh^T`, `[h, gh]`.
+    Many(Vec<f32>),
+}
+
+impl<'a> StateProduct<'a> {
+    fn new(weights: &'a Weights, sequences: usize) -> Result<Self> {
+        Ok(if sequences <= FEW { Self::Few(weights) } else { Self::Many(weights.transposed()?) })
+    }
+
+    /// The state's part of the gates of `n` sequences.
+    fn put(&self, states: &[f32], n: usize, sums: &mut [f32]) -> Result<()> {
+        let (h, width) = (states.len() / n, sums.len() / n);
+        match self {
+            Self::Few(weights) => {
+                sums.fill(0.0);
+                add_few(states, n, &floats(weights.w_hh.var.as_tensor())?, sums, false);
+            }
+            Self::Many(w) => {
+                let target = Target::new(sums, n, width);
+                product(target, Into::Set, 1.0, View::new(states, n, h), View::new(w, h, width));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Sequences up to which the recurrent weights are taken as they lie.
+const FEW: usize = 4;
 
 /// Goes back through time, given the states and their gradient as columns of rows.
 pub(super) fn backward<C: Cell>(

@@ -5,8 +5,8 @@ use candle_core::{Result, bail};
 use super::labels::Fed;
 use super::pass::Gradients;
 use crate::backend::kernels::buffer::{floats, sum_columns};
-use crate::backend::kernels::simd;
 use crate::backend::kernels::views::{Into, Target, View, par_product, product};
+use crate::backend::kernels::{few, simd};
 use crate::backend::param::Param;
 
 /// The parameters of one direction with `g` gates of `h` units.
@@ -67,6 +67,10 @@ impl Weights {
         let (w, bias) = (floats(self.w_ih.var.as_tensor())?, floats(self.bias.var.as_tensor())?);
         let mut gates = Vec::with_capacity(rows * width);
         (0..rows).for_each(|_| gates.extend_from_slice(&bias));
+        if rows <= few::MOST {
+            few::add_few(x, rows, &w, &mut gates, alone);
+            return Ok(gates);
+        }
         let (x, w) = (View::new(x, rows, inputs), View::new(&w, width, inputs).t());
         multiply(alone, Target::new(&mut gates, rows, width), Into::Add, x, w);
         if let Some(labels) = &self.labels {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use candle_core::{Device, Result, Tensor, Var};
 
 use super::{assert_close, check, compare, random, wide};
-use crate::backend::kernels::crf::{Constraint, best_paths, crf_nll, crf_nll_plain, marginals, viterbi};
+use crate::backend::kernels::crf::{Constraint, best_labels, best_paths, crf_nll, crf_nll_plain, marginals, viterbi};
 use crate::backend::param::{Param, flat_params};
 use crate::backend::rows::{Offsets, offsets_of};
 use crate::backend::{Grads, NO_LABEL};
@@ -111,8 +111,21 @@ fn tags_of_a_softmax() {
     assert_eq!(decode(Some(&constraint), &[2]).unwrap(), [1, 2]);
     assert_eq!(decode(Some(&constraint), &[1, 0, 1]).unwrap(), [0, 0]);
     assert!(decode(None, &[1]).is_err());
-    let impossible = Constraint { start: vec![false; 3], end: vec![true; 3], next: vec![false; 9] };
+    let impossible = Constraint::new(vec![false; 3], vec![true; 3], vec![false; 9]);
     assert_eq!(decode(Some(&impossible), &[2]).unwrap().len(), 2);
+}
+
+#[test]
+fn labels_without_transitions() {
+    let offsets = offsets_of([9, 0, 1, 5]);
+    for labels in ["O B-X I-X B-Y I-Y I-Z", "O B-X I-X E-X S-X B-Y I-Y"] {
+        let constraint = Constraint::bio(&labels.split(' ').map(str::to_string).collect::<Vec<_>>()).unwrap();
+        for seed in 0..50 {
+            let x = random(seed, &[15, constraint.start.len()]);
+            let all = viterbi(&x, None, Some(&constraint), &offsets).unwrap();
+            assert_eq!(best_labels(&x, &constraint, &offsets).unwrap(), all);
+        }
+    }
 }
 
 #[test]

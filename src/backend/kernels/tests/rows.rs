@@ -7,7 +7,8 @@ use candle_core::{Device, Tensor, Var};
 use super::{check, compare, random};
 use crate::backend::kernels::activation::Activation;
 use crate::backend::kernels::conv::{conv_max, conv1d};
-use crate::backend::kernels::embedding::lookup;
+use crate::backend::kernels::embedding::{lookup, lookup_dropped};
+use crate::backend::kernels::random::{Draw, dropout};
 use crate::backend::kernels::shape::{add_rows, concat_cols, mul_rows, reverse_gradient, scale, sub_rows};
 use crate::backend::param::flat_params;
 use crate::backend::rows::offsets_of;
@@ -19,6 +20,23 @@ fn embedding() {
     let (params, _) = flat_params(vec![("table".to_owned(), random(1, &[5, 2]))]).unwrap();
     assert!(lookup(&Arc::new(vec![5]), &params[0]).is_err());
     assert_eq!(lookup(&Arc::new(vec![]), &params[0]).unwrap().dims(), [0, 2]);
+}
+
+#[test]
+fn embedding_with_dropout() {
+    let ids = Arc::new(vec![3, 0, 3, 1]);
+    let drop = (0.4, Draw::new(11));
+    check(&[], &[&[5, 20]], &|_, p| lookup_dropped(&ids, &p[0], Some(drop)));
+    let bits = |fused: bool| {
+        let (params, grads) = flat_params(vec![("table".to_owned(), random(1, &[5, 20]))]).unwrap();
+        let y = match fused {
+            true => lookup_dropped(&ids, &params[0], Some(drop)).unwrap(),
+            false => dropout(&lookup(&ids, &params[0]).unwrap(), drop.0, drop.1).unwrap(),
+        };
+        y.sqr().unwrap().sum_all().unwrap().backward().unwrap();
+        (y.flatten_all().unwrap().to_vec1::<f32>().unwrap(), grads.lock().to_vec())
+    };
+    assert_eq!(bits(true), bits(false));
 }
 
 #[test]

@@ -1,17 +1,27 @@
 //! A saved run to predictions, streaming, in input order.
+//!
+//! - `flow`: the threads that read, compute and write.
+//! - `inbox`: where examples wait until they make a batch.
+//! - `answers`: predictions as JSON.
+
+mod answers;
+mod flow;
+mod inbox;
 
 use std::collections::BTreeSet;
 use std::io::Cursor;
+use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use super::training::{broken, on_large_stack};
+use super::training::on_large_stack;
 use crate::backend::exec::Program;
 use crate::data::spec::Format;
-use crate::data::{Batch, Inputs, Reader, Stream, UNSEEN, Wanted};
+use crate::data::{Inputs, Reader, Stream, Wanted};
 use crate::diagnostics::{Diagnostic, codes};
-use crate::plan::TaskPlan;
-use crate::train::trainee::{Answer, Judged};
+pub use answers::{Answers, Line};
+use flow::Work;
+use inbox::Inbox;
 
 /// What is predicted, and from what.
 pub struct Request<'a> {
@@ -23,14 +33,20 @@ pub struct Request<'a> {
     pub shown: &'a str,
     /// Examples computed at a time.
     pub batch: usize,
+    /// Somebody may wait for the answer to an example before the next one comes, as on a pipe.
+    pub live: bool,
 }
 
-/// Predicts every example of `stream` and gives each to `write` as a JSON object.
+/// How long an example of a live input waits for others.
+const PATIENCE: Duration = Duration::from_millis(20);
+
+/// Predicts every example of `stream` and gives the answers to `write`, in the order of the stream.
+/// Returns how many examples there were.
 pub fn predict(
     program: &Program,
     stream: Stream,
     request: &Request<'_>,
-    write: &mut dyn FnMut(&Value) -> Result<(), Diagnostic>,
+    write: &mut dyn FnMut(&Answers<'_>) -> Result<(), Diagnostic>,
 ) -> Result<usize, Diagnostic> {
     let tasks = chosen(program, request.tasks)?;
     let Some(data) = tasks.first().and_then(|t| program.plan.tasks[*t].on.first()).map(|on| on.data) else {
@@ -41,32 +57,21 @@ pub fn predict(
     let names: Vec<&str> = fields.iter().map(|f| program.plan.datasets[data].fields[*f].name.as_str()).collect();
     let wanted = Wanted { inputs: request.inputs, fields: &names, shown: request.shown };
     let spec = &program.plan.datasets[data];
-    let mut reader = Reader::unlabelled(spec, &wanted, stream, &program.lexicon)?.bind(&program.schema);
-    let mut count = 0;
-    while let Some(batch) = reader.next_batch(request.batch)? {
-        let outcomes = program.predict(data, &batch, &tasks).map_err(|e| broken(&e))?;
-        for i in 0..batch.len() {
-            let mut line = Map::new();
-            for (task, items) in &outcomes {
-                let plan = &program.plan.tasks[*task];
-                line.insert(plan.name.clone(), answer(program, plan, &items[i]));
-            }
-            write(&Value::Object(line))?;
-            count += 1;
-        }
-    }
-    Ok(count)
+    let reader = Reader::unlabelled(spec, &wanted, stream, &program.lexicon)?.bind(&program.schema);
+    let inbox = Inbox::new(request.batch, request.live.then_some(PATIENCE));
+    flow::run(&Work { program, data, tasks }, reader, inbox, write)
 }
 
 /// What every task of a run predicts for texts: an object for each.
 pub fn texts(program: &Program, texts: &[&str]) -> Result<Vec<Value>, Diagnostic> {
     let lines: Vec<String> = texts.iter().map(|t| t.replace(['\n', '\r'], " ") + "\n").collect();
-    let request = Request { tasks: &[], inputs: Inputs::Lines, shown: "the texts", batch: 64 };
+    let request = Request { tasks: &[], inputs: Inputs::Lines, shown: "the texts", batch: 64, live: false };
     let mut found = Vec::new();
     on_large_stack(|| {
         let stream: Stream = Box::new(Cursor::new(lines.concat()));
         predict(program, stream, &request, &mut |answers| {
-            found.push(answers.clone());
+            let values = answers.lines().map(serde_json::to_value).collect::<Result<Vec<Value>, _>>();
+            found.extend(values.map_err(|e| Diagnostic::placeless(codes::BUG, format!("an answer: {e}")))?);
             Ok(())
         })
     })?;
@@ -113,43 +118,11 @@ fn fields_read(program: &Program, tasks: &[usize], data: usize) -> Vec<usize> {
     found.into_iter().collect()
 }
 
-impl Program {
-    /// Predictions of tasks on a batch without gold: nothing but what they need is computed.
-    pub fn predict(
-        &self,
-        data: usize,
-        batch: &Batch,
-        tasks: &[usize],
-    ) -> candle_core::Result<Vec<(usize, Vec<Judged>)>> {
-        let outcomes = self.unjudged(data, batch, tasks)?;
-        Ok(outcomes.into_iter().map(|o| (o.task, o.items)).collect())
-    }
-}
-
 /// The default way a data set's input is written.
 pub fn inputs_of(format: &Format) -> Inputs {
     match format {
         Format::Jsonl => Inputs::Jsonl,
         Format::Conll | Format::Conllu => Inputs::Conll,
         _ => Inputs::Lines,
-    }
-}
-
-fn answer(program: &Program, task: &TaskPlan, item: &Judged) -> Value {
-    let label = |id: &u32| -> Value {
-        let space = task.space.and_then(|s| program.schema.spaces.get(s));
-        match space.and_then(|s| s.labels.get(*id as usize)) {
-            Some(label) if *id != UNSEEN => json!(label),
-            _ => Value::Null,
-        }
-    };
-    let value = match &item.predicted {
-        Answer::Class(id) => label(id),
-        Answer::Labels(ids) | Answer::Tags(ids) => ids.iter().map(label).collect(),
-        Answer::Number(x) => json!(x),
-    };
-    match item.confidence {
-        Some(p) => json!({ "value": value, "confidence": (f64::from(p) * 1e4).round() / 1e4 }),
-        None => json!({ "value": value }),
     }
 }

@@ -1,0 +1,89 @@
+//! What tasks predict, as JSON.
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use crate::backend::exec::Program;
+use crate::data::UNSEEN;
+use crate::plan::TaskPlan;
+use crate::train::trainee::{Answer, Judged};
+
+/// What the tasks asked for predict for some examples.
+pub struct Answers<'a> {
+    pub(super) program: &'a Program,
+    pub(super) tasks: Vec<(usize, Vec<Judged>)>,
+    pub(super) examples: usize,
+}
+
+impl Answers<'_> {
+    /// How many examples there are.
+    pub fn len(&self) -> usize {
+        self.examples
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.examples == 0
+    }
+
+    /// The answers for each example, in the order of the input.
+    pub fn lines(&self) -> impl Iterator<Item = Line<'_>> {
+        (0..self.examples).map(|example| Line { answers: self, example })
+    }
+}
+
+/// What the tasks predict for an example: an object with a key for each.
+pub struct Line<'a> {
+    answers: &'a Answers<'a>,
+    example: usize,
+}
+
+impl Serialize for Line<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let Answers { program, tasks, .. } = self.answers;
+        let mut line = to.serialize_map(Some(tasks.len()))?;
+        for (task, items) in tasks {
+            let task = &program.plan.tasks[*task];
+            line.serialize_entry(&task.name, &One { program, task, item: &items[self.example] })?;
+        }
+        line.end()
+    }
+}
+
+/// What a task predicts for an example.
+struct One<'a> {
+    program: &'a Program,
+    task: &'a TaskPlan,
+    item: &'a Judged,
+}
+
+impl One<'_> {
+    /// A label's text, none for one that is not in the task's space.
+    fn label(&self, id: u32) -> Option<&str> {
+        let space = self.task.space.and_then(|space| self.program.schema.spaces.get(space))?;
+        space.labels.get(id as usize).map(String::as_str).filter(|_| id != UNSEEN)
+    }
+}
+
+impl Serialize for One<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut one = to.serialize_map(None)?;
+        match &self.item.predicted {
+            Answer::Class(id) => one.serialize_entry("value", &self.label(*id))?,
+            Answer::Labels(ids) | Answer::Tags(ids) => one.serialize_entry("value", &Many(self, ids))?,
+            Answer::Number(x) => one.serialize_entry("value", &f64::from(*x))?,
+        }
+        if let Some(p) = self.item.confidence {
+            one.serialize_entry("confidence", &((f64::from(p) * 1e4).round() / 1e4))?;
+        }
+        one.end()
+    }
+}
+
+/// The texts of labels.
+struct Many<'a>(&'a One<'a>, &'a [u32]);
+
+impl Serialize for Many<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(self.1.iter().map(|id| self.0.label(*id)))
+    }
+}

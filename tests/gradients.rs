@@ -7,6 +7,7 @@ use std::path::Path;
 
 use candle_core::Tensor;
 use mtlc::backend::exec::Program;
+use mtlc::backend::kernels::plainly;
 use mtlc::data::{Batch, Corpus};
 use mtlc::diagnostics::codes;
 use mtlc::driver::compile::{Compiled, base_of, compile};
@@ -253,6 +254,31 @@ fn every_operation_has_the_gradient_of_its_loss() {
     let running = mtlc::ops::all().filter(|op| op.runs()).map(|op| op.signature().name);
     let missing: Vec<&str> = running.filter(|name| !met.contains(*name)).collect();
     assert!(missing.is_empty(), "no program here uses {missing:?}");
+}
+
+/// What other devices run, here on the CPU.
+#[test]
+fn plain_forms_compute_the_same() {
+    let mut wrong = Vec::new();
+    for (name, body) in SMOOTH {
+        let case = case(body);
+        let (program, batches) = (program(&case.compiled), batches(&case.compiled));
+        let asked = sources(&program);
+        let loss = || f64::from(total(&program, &batches, &asked).to_scalar::<f32>().expect("a number"));
+        let both = || (loss(), gradient(&program, &batches, &asked));
+        let (fused, plain) = (both(), plainly(both));
+        if (fused.0 - plain.0).abs() > 1e-5 * fused.0.abs() {
+            wrong.push(format!("{name}: a loss of {} for {}", plain.0, fused.0));
+        }
+        for ((param, fused), plain) in program.params.iter().zip(&fused.1).zip(&plain.1) {
+            let apart: Vec<f64> = fused.iter().zip(plain).map(|(a, b)| a - b).collect();
+            let (apart, size) = (dot(&apart, &apart).sqrt(), dot(fused, fused).sqrt());
+            if apart.is_nan() || apart > 1e-5 + 1e-4 * size {
+                wrong.push(format!("{name}: `{}` is {apart:.2e} apart (length {size:.2e})", param.name));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

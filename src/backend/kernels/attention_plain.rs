@@ -3,6 +3,7 @@
 use candle_core::{D, Result, Tensor};
 
 use super::attention::Heads;
+use super::select::select;
 use crate::backend::rows::Offsets;
 
 /// As `attention::self_attention`.
@@ -28,7 +29,7 @@ fn attend(q: &Tensor, k: &Tensor, v: &Tensor, heads: &Heads) -> Result<Tensor> {
     let p = (candle_nn::ops::softmax(&scores, D::Minus1)? * kept)?;
     let all =
         p.matmul(&v)?.transpose(1, 2)?.contiguous()?.reshape((queries.segments() * queries.longest, heads.width))?;
-    all.index_select(&Tensor::new(queries.places(), q.device())?, 0)
+    select(&all, queries.places())
 }
 
 /// Segments and the length that all are padded to.
@@ -57,9 +58,8 @@ impl<'a> Padding<'a> {
         for (row, place) in self.places().into_iter().enumerate() {
             rows[place as usize] = row as u32;
         }
-        let x = x.contiguous()?.index_select(&Tensor::new(rows, x.device())?, 0)?;
         let dims = (self.segments(), self.longest, heads.heads, heads.width / heads.heads);
-        x.reshape(dims)?.transpose(1, 2)?.contiguous()
+        select(x, rows)?.reshape(dims)?.transpose(1, 2)?.contiguous()
     }
 
     /// Where each packed row lies among the padded ones.

@@ -3,6 +3,7 @@
 //! Partitions depend on sizes only, never on the number of threads, so that sums come out the
 //! same bits on every machine.
 
+use std::cell::Cell;
 use std::ops::Deref;
 
 use candle_core::{CpuStorage, DType, Layout, Result, Shape, Storage, Tensor, bail};
@@ -20,9 +21,22 @@ const WORTH_WAKING: usize = 2 * CHUNK;
 /// Rows that one thread sums up at a time.
 const SUM_ROWS: usize = 64;
 
+thread_local! {
+    static PLAIN: Cell<bool> = const { Cell::new(false) };
+}
+
 /// Whether the fused kernels apply: f32 on the CPU.
 pub fn is_fused(x: &Tensor) -> bool {
-    x.device().is_cpu() && x.dtype() == DType::F32
+    x.device().is_cpu() && x.dtype() == DType::F32 && !PLAIN.get()
+}
+
+/// Runs `f` with the plain forms of operations, which other devices run, wherever this thread
+/// begins one: to compare them with the fused ones, or the time that both take.
+pub fn plainly<T>(f: impl FnOnce() -> T) -> T {
+    let before = PLAIN.replace(true);
+    let result = f();
+    PLAIN.set(before);
+    result
 }
 
 /// The numbers of a contiguous f32 tensor on the CPU.

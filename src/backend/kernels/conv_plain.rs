@@ -4,6 +4,7 @@ use candle_core::{Result, Tensor};
 
 use super::activation::Activation;
 use super::linear::linear_plain;
+use super::select::select;
 use crate::backend::param::Param;
 use crate::backend::rows::Offsets;
 
@@ -18,8 +19,7 @@ pub(super) fn conv1d(x: &Tensor, offsets: &Offsets, w: &Param, b: &Param, k: usi
             taps.extend(sources.map(|at| at.filter(inside).unwrap_or(rows) as u32));
         }
     }
-    let taps = Tensor::new(taps, x.device())?;
-    let windows = with_row(x, 0.0)?.index_select(&taps, 0)?.reshape((rows, k * inputs))?;
+    let windows = select(&with_row(x, 0.0)?, taps)?.reshape((rows, k * inputs))?;
     linear_plain(&windows, w, Some(b), act)
 }
 
@@ -41,8 +41,7 @@ pub(super) fn conv_max(
     }
     let place = |s: &[u32], i| if s[0] + i < s[1] { s[0] + i } else { rows as u32 };
     let places: Vec<u32> = offsets.windows(2).flat_map(|s| (0..longest).map(move |i| place(s, i))).collect();
-    let padded = with_row(&y, -3e4)?.index_select(&Tensor::new(places, y.device())?, 0)?;
-    let padded = padded.reshape((lengths.len(), longest as usize, width))?;
+    let padded = select(&with_row(&y, -3e4)?, places)?.reshape((lengths.len(), longest as usize, width))?;
     let peaks = padded.detach().argmax_keepdim(1)?.contiguous()?;
     let full: Vec<f32> = lengths.iter().map(|l| f32::from(*l > 0)).collect();
     let full = Tensor::from_vec(full, (lengths.len(), 1), y.device())?.to_dtype(y.dtype())?;

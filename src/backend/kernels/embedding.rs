@@ -6,6 +6,7 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
 use super::buffer::{floats, is_fused, operand, par_rows, result};
 use super::random::{Draw, dropout};
+use super::select::select;
 use super::simd;
 use crate::backend::param::Param;
 
@@ -31,8 +32,7 @@ pub fn lookup_dropped(ids: &Arc<Vec<u32>>, table: &Param, drop: Option<(f32, Dra
 
 /// [`lookup`] out of Candle's operations.
 pub fn lookup_plain(ids: &[u32], table: &Param) -> Result<Tensor> {
-    let table = table.tensor();
-    table.index_select(&Tensor::new(ids, table.device())?, 0)
+    select(&table.tensor(), ids.to_vec())
 }
 
 struct Lookup {

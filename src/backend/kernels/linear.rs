@@ -37,7 +37,8 @@ pub fn tied(x: &Tensor, table: &Param) -> Result<Tensor> {
 
 /// [`linear`] out of Candle's operations.
 pub fn linear_plain(x: &Tensor, w: &Param, b: Option<&Param>, act: Activation) -> Result<Tensor> {
-    let mut y = x.matmul(&w.tensor().t()?)?;
+    // On CUDA, products take rows that lie in one piece.
+    let mut y = x.contiguous()?.matmul(&w.tensor().t()?)?;
     if let Some(b) = b {
         y = y.broadcast_add(&b.tensor())?;
     }

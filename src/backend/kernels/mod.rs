@@ -21,12 +21,15 @@ pub mod orthogonal;
 pub mod random;
 pub mod recurrent;
 pub mod segment;
+mod select;
 pub mod shape;
 pub(crate) mod simd;
 pub mod softmax;
 mod steps;
 pub mod transformer;
 mod views;
+
+pub use buffer::plainly;
 
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@ use candle_core::{Result, Tensor, bail};
 
 use super::buffer::{floats, is_fused};
 use super::mapped::mapped;
+use super::select::{add_up, select};
 use super::simd::{self, simd};
 use crate::backend::rows::Offsets;
 
@@ -41,8 +42,7 @@ fn scaled_sum(x: &Tensor, offsets: &Offsets, name: &'static str, scale: fn(usize
     if !is_fused(x) {
         let factors: Vec<f32> = (0..s).map(|i| scale(range(offsets, i).len())).collect();
         let factors = Tensor::from_vec(factors, (s, 1), x.device())?.to_dtype(x.dtype())?;
-        let ids = Tensor::from_vec(parents(offsets), n, x.device())?;
-        return Tensor::zeros((s, d), x.dtype(), x.device())?.index_add(&ids, x, 0)?.broadcast_mul(&factors);
+        return add_up(x, parents(offsets), s)?.broadcast_mul(&factors);
     }
     let (o, back) = (offsets.clone(), offsets.clone());
     mapped(
@@ -140,7 +140,7 @@ fn pick(x: &Tensor, at: Vec<u32>, shape: (usize, usize)) -> Result<Tensor> {
     if !is_fused(x) {
         let flat = Tensor::cat(&[&x.flatten_all()?, &Tensor::zeros(1, x.dtype(), x.device())?], 0)?;
         let at: Vec<u32> = at.iter().map(|i| if *i == u32::MAX { n as u32 } else { *i }).collect();
-        return flat.index_select(&Tensor::from_vec(at, shape.0 * shape.1, x.device())?, 0)?.reshape(shape);
+        return select(&flat, at)?.reshape(shape);
     }
     let at = Arc::new(at);
     let back = at.clone();
@@ -216,7 +216,7 @@ pub fn gather_rows(x: &Tensor, ids: &Arc<Vec<u32>>) -> Result<Tensor> {
         bail!("row {bad} of {s}");
     }
     if !is_fused(x) {
-        return x.index_select(&Tensor::from_vec(ids.to_vec(), ids.len(), x.device())?, 0);
+        return select(x, ids.to_vec());
     }
     let (ids, back) = (ids.clone(), ids.clone());
     mapped(

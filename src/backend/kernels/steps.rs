@@ -7,6 +7,8 @@ use std::ops::Range;
 
 use candle_core::{Result, Tensor};
 
+use super::select::select;
+
 /// Rows step after step. A segment's *slot* is its rank by length.
 pub struct Steps {
     /// The packed row at each position.
@@ -97,17 +99,17 @@ impl Steps {
 
     /// [`Steps::gather`] for tensors on any device.
     pub fn gather_tensor(&self, x: &Tensor) -> Result<Tensor> {
-        x.index_select(&Tensor::from_slice(&self.rows, self.rows(), x.device())?, 0)
+        select(x, self.rows.clone())
     }
 
     /// Undoes [`Steps::gather_tensor`].
     pub fn scatter_tensor(&self, x: &Tensor) -> Result<Tensor> {
-        x.index_select(&Tensor::from_vec(inverse(&self.rows), self.rows(), x.device())?, 0)
+        select(x, inverse(&self.rows))
     }
 
     /// Rows by slot in the order of segments.
     pub fn by_segment(&self, x: &Tensor) -> Result<Tensor> {
-        x.index_select(&Tensor::from_vec(inverse(&self.segments), self.segments.len(), x.device())?, 0)
+        select(x, inverse(&self.segments))
     }
 }
 

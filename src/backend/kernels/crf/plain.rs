@@ -6,6 +6,7 @@ use candle_core::{Result, Tensor};
 
 use super::Chain;
 use crate::backend::kernels::segment;
+use crate::backend::kernels::select::select;
 use crate::backend::kernels::steps::Steps;
 use crate::backend::param::Param;
 use crate::backend::rows::Offsets;
@@ -137,11 +138,7 @@ fn gold_scores(chain: &Chain, emissions: &Tensor, gold: &[u32], known: &[bool]) 
         at.push(starts.len() as u32);
     }
     let [transitions, start, end] = &chain.params;
-    let device = emissions.device();
-    let pick = |from: &Tensor, ids: Vec<u32>| {
-        let count = ids.len();
-        from.flatten_all()?.index_select(&Tensor::from_vec(ids, count, device)?, 0)?.unsqueeze(1)
-    };
+    let pick = |from: &Tensor, ids: Vec<u32>| select(&from.flatten_all()?, ids)?.unsqueeze(1);
     let (pair_at, at): (Offsets, Offsets) = (pair_at.into(), at.into());
     let ids = labels.iter().enumerate().map(|(row, y)| row as u32 * c + y).collect();
     let places = segment::sum(&pick(emissions, ids)?, &chain.offsets)?;

@@ -69,10 +69,10 @@ impl Weights {
         (0..rows).for_each(|_| gates.extend_from_slice(&bias));
         if rows <= few::MOST {
             few::add_few(x, rows, &w, &mut gates, alone);
-            return Ok(gates);
+        } else {
+            let (x, w) = (View::new(x, rows, inputs), View::new(&w, width, inputs).t());
+            multiply(alone, Target::new(&mut gates, rows, width), Into::Add, x, w);
         }
-        let (x, w) = (View::new(x, rows, inputs), View::new(&w, width, inputs).t());
-        multiply(alone, Target::new(&mut gates, rows, width), Into::Add, x, w);
         if let Some(labels) = &self.labels {
             labels.add_to(&mut gates)?;
         }

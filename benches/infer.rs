@@ -5,7 +5,6 @@
 //! `mtlc predict` does, a thread for each. `--dump` keeps the weights, the batches, and the labels
 //! of the first ones.
 
-#[path = "side.rs"]
 mod side;
 
 use std::ops::Range;

@@ -5,7 +5,6 @@
 //! loop is the one of `mtlc run`, data and optimiser included. With `--dump` the first weights,
 //! the vocabularies and the batches taken so far are kept, for another program to do the same.
 
-#[path = "side.rs"]
 mod side;
 
 use std::sync::atomic::{AtomicBool, Ordering};

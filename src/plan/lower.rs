@@ -1,7 +1,7 @@
 //! A checked program and the sizes of its data to a plan: unions are taken apart by data set and
 //! symbols become numbers. Every task and loss item gets its own copy of all that it reads, and
 //! values that nothing reads are written down too: which of them are run is decided by
-//! [`passes`](super::passes).
+//! [`super::passes`].
 
 use std::collections::HashMap;
 use std::path::Path;

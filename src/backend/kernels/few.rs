@@ -69,6 +69,8 @@ simd! {
 }
 
 /// Products of `M` rows of `x` with `O` rows of `w`, all `k` long.
+// Sums that are walked through by index stay in registers.
+#[allow(clippy::needless_range_loop)]
 #[inline(always)]
 fn dots<const FMA: bool, const M: usize, const O: usize>(
     x: &[f32],

@@ -48,6 +48,6 @@ pub fn train_and_ask(program: &Path, run: &Path, epochs: usize) -> Result<Vec<Va
         println!("{} {:.4}", figure.name, figure.value);
     }
 
-    let trained = Folder::open(run)?.load()?;
+    let trained = Folder::open(run)?.load()?.settled();
     Ok(predict::texts(&trained, &REQUESTS)?)
 }

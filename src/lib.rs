@@ -34,7 +34,7 @@
 //!     let out = Path::new("runs/home");
 //!     let options = training::RunOptions::new(RunDir::create("home", Some(out))?);
 //!     training::train(&loaded.compiled, &loaded.sources, &mut Silent, &options)?;
-//!     Ok(predict::texts(&Folder::open(out)?.load()?, &[text])?)
+//!     Ok(predict::texts(&Folder::open(out)?.load()?.settled(), &[text])?)
 //! }
 //! ```
 #![warn(missing_docs)]

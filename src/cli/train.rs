@@ -346,7 +346,7 @@ pub fn predict(args: &Predict, _: Voice) -> Ended {
         InputFormat::Conll => Inputs::Conll,
     };
     training::on_large_stack(|| {
-        let program = folder.load()?;
+        let program = folder.load()?.settled();
         let request = predict::Request { tasks: &args.tasks, inputs, shown: &shown, batch: args.batch as usize, live };
         let mut stdout = std::io::stdout().lock();
         let mut text = Vec::new();

@@ -99,7 +99,8 @@ impl Folder {
         self.dir.write(path, text.as_bytes())
     }
 
-    /// Reads a run back: its plan, labels and trained parameters.
+    /// Reads a run back: its plan, labels and trained parameters. It computes, bit for bit, what training
+    /// computed with them; [`Program::settled`] is faster from the second batch on, and differs in the last bits.
     pub fn load(&self) -> Result<Program, Diagnostic> {
         if !self.dir.model().exists() {
             let message = format!("the run at '{}' has no `model.safetensors`", self.dir.root().display());
@@ -118,7 +119,7 @@ impl Folder {
         let made = params::make(&plan, &[], plan.train.seed, &device).map_err(|e| broken(&e))?;
         let program = Program::new(plan, made, schema, lexicon, device);
         self.load_weights(&program)?;
-        Ok(program.settled())
+        Ok(program)
     }
 
     fn read_json<T: for<'d> Deserialize<'d>>(&self, path: &Path) -> Result<T, Diagnostic> {

@@ -17,6 +17,8 @@ use std::path::{Path, PathBuf};
 
 use mtlc::diagnostics::Diagnostic;
 use mtlc::driver::check::{Settings, check};
+#[cfg(feature = "train")]
+use mtlc::driver::compile::{base_of, compile};
 use mtlc::source::{Disk, FileId, Loader, SourceMap, Span};
 use mtlc::syntax;
 
@@ -29,7 +31,38 @@ const PHASES: &[(&str, Phase, bool)] = &[
     ("sema", check_only, true),
     ("data", check_only, false),
     ("train", check_only, false),
+    ("notes", with_notes, true),
+    #[cfg(feature = "train")]
+    ("reading", with_data, true),
 ];
+
+/// Checks a program, with what is often meant.
+fn with_notes(path: &Path, text: &str) -> (SourceMap, Vec<Diagnostic>) {
+    let mut checked = check(path, &Instead(path, text), &Settings::default());
+    let notes = std::mem::take(&mut checked.notes);
+    checked.add(notes);
+    (checked.sources, checked.diagnostics)
+}
+
+/// Checks a program and reads its data.
+#[cfg(feature = "train")]
+fn with_data(path: &Path, text: &str) -> (SourceMap, Vec<Diagnostic>) {
+    let mut checked = check(path, &Instead(path, text), &Settings::default());
+    let Some(model) = &checked.model else { return (checked.sources, checked.diagnostics) };
+    let read = compile(model, &base_of(path, None));
+    checked.add(read.map_or_else(|errors| errors, |compiled| compiled.warnings));
+    checked.diagnostics.iter_mut().for_each(|d| d.message = without_machine(&d.message));
+    (checked.sources, checked.diagnostics)
+}
+
+/// A message without what only this machine has.
+#[cfg(feature = "train")]
+fn without_machine(message: &str) -> String {
+    match message.split_once("this machine has ") {
+        Some((before, _)) => format!("{before}this machine has less"),
+        None => message.to_owned(),
+    }
+}
 
 fn parse_only(path: &Path, text: &str) -> (SourceMap, Vec<Diagnostic>) {
     let mut map = SourceMap::new();

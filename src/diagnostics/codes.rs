@@ -90,8 +90,14 @@ codes! {
     UNREACHED = "W0601", "parameters that no loss can reach";
     NOTHING_SHARED = "W0602", "tasks that share no parameter";
     NOT_REVERSED = "W0603", "an adversary whose gradient is not reversed";
-    MEMORY = "W0402", "memory that grows with the square of the length";
+    MEMORY = "W0402", "memory past what the machine has";
+    EXPOSURE = "W0604", "a task that is trained on gold and run on predictions";
+    IDLE_METHOD = "W0701", "a way to balance that does not fit the program";
+    PASSED_OVER = "W0702", "a task or data set that training passes over";
     UNSEEN_LABEL = "W0801", "a label in dev or test that train never has";
+    LOOSE_TAGS = "W0803", "tags that are no well-formed BIO";
+    ROOTS = "W0804", "heads that form no tree";
+    LEAK = "W0805", "test examples that stand in another training set";
     SKIPPED = "W0802", "examples that were left out";
     ZERO_GRADIENT = "W0901", "a parameter whose gradient stays zero";
     DAMAGED_CHECKPOINT = "W0902", "a damaged checkpoint that was passed over";

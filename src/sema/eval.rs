@@ -84,7 +84,7 @@ impl<'a> Checker<'a> {
                     let key = symbol.name;
                     self.item(key, None, name.span, s)
                 }
-                None => Val::Const(Const::Word(word.clone())),
+                None => Val::Const(Const::of_word(word)),
             };
         }
         if let Some(symbol) = self.symbols.by_name.get(name.text.as_str()) {

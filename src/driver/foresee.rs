@@ -87,16 +87,8 @@ fn uneven(
         let name = part.only.map_or(&plan.datasets[part.data].name, |task| &plan.tasks[task].name);
         format!("'{name}' ({} examples)", thousands(sizes(part.data).1 as u64))
     };
-    let share = match seldom {
-        0.0 => "never".to_string(),
-        part => format!("{} times", rounded(*part)),
-    };
-    let message = format!(
-        "an epoch goes {} times through {} and {share} through {}",
-        rounded(*often),
-        said(most),
-        said(least)
-    );
+    let (often, seldom_said) = (times(*often), times(*seldom));
+    let message = format!("an epoch goes {often} through {} and {seldom_said} through {}", said(most), said(least));
     let place = |part: &Part| part.only.map_or(plan.datasets[part.data].span, |task| plan.tasks[task].span);
     let mut d = Diagnostic::new(codes::PASSED_OVER, at, message).also(place(most), "far too often");
     if place(least) != place(most) {
@@ -105,12 +97,14 @@ fn uneven(
     Some(d.help("`sample: proportional` shows every example once, and `temperature(2)` lies between"))
 }
 
-/// "52", "0.5", "0.02".
-fn rounded(times: f64) -> String {
+/// "52 times", "once", "0.02 times", "never".
+fn times(times: f64) -> String {
     match times {
-        t if t >= 10.0 => format!("{t:.0}"),
-        t if t >= 0.1 => format!("{t:.1}"),
-        t => format!("{t:.2}"),
+        0.0 => "never".into(),
+        t if (t - 1.0).abs() < 0.05 => "once".into(),
+        t if t >= 10.0 => format!("{t:.0} times"),
+        t if t >= 0.1 => format!("{t:.1} times"),
+        t => format!("{t:.2} times"),
     }
 }
 

@@ -325,7 +325,8 @@ impl<'a> Checker<'a> {
                 let fits = fit(arg.kind, &value);
                 fits.ok_or(()).map_err(|()| {
                     let message = format!("'{}' of '{owner}' is {}, not {}", arg.name, arg.kind.words(), shown(&value));
-                    self.error_in(s, Diagnostic::new(codes::BAD_ARGUMENT, e.span, message))
+                    let d = Diagnostic::new(codes::BAD_ARGUMENT, e.span, message);
+                    self.error_in(s, d.help(format!("write a value such as `{}`", arg.example())))
                 })
             }
         }

@@ -178,7 +178,8 @@ impl<'a> Collector<'a, '_> {
         } else if let Some(first) = self.symbols.train {
             self.diagnostics.push(
                 Diagnostic::new(codes::DUPLICATE_NAME, train.keyword, "a second `train` block")
-                    .also(first.keyword, "the first is here"),
+                    .also(first.keyword, "the first is here")
+                    .help("put the settings of both into one block"),
             );
         } else {
             self.symbols.train = Some(train);
@@ -319,7 +320,8 @@ pub fn unroll(binder: &ast::Binder, list: &Const, places: &Places, outer: &Famil
                     plural(names),
                     plural(parts)
                 );
-                return Err(Diagnostic::new(codes::BAD_ARGUMENT, binder.span, message).also(places.members.get(nth).copied().unwrap_or(at), "this member"));
+                return Err(Diagnostic::new(codes::BAD_ARGUMENT, binder.span, message).also(places.members.get(nth).copied().unwrap_or(at), "this member")
+                    .help("write as many names as each member has parts"));
             }
             let mut bound = bound.clone();
             bound.extend(binder.names.iter().map(|n| n.text.clone()).zip(words));

@@ -81,7 +81,7 @@ impl<'a> Checker<'a> {
             Ok(Const::Int(n @ 1..)) => BatchPlan::Examples(n as usize),
             Ok(_) => {
                 let message = "'batch' is a number of examples, at least 1, or `tokens(4096)`";
-                self.error_in(s, Diagnostic::new(codes::BAD_SETTING, e.span, message));
+                self.error_in(s, Diagnostic::new(codes::BAD_SETTING, e.span, message).help("write `batch: 32`"));
                 default
             }
             Err(Reported) => default,

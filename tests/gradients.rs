@@ -135,10 +135,15 @@ fn read(program: &Path) -> Compiled {
 }
 
 fn case(body: &str) -> Case {
+    whole(&format!("{DATA}{body}\n"))
+}
+
+/// A program of its own over the same examples.
+fn whole(text: &str) -> Case {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("d.jsonl"), EXAMPLES).expect("written");
     let program = folder.path().join("case.mtl");
-    std::fs::write(&program, format!("{DATA}{body}\n")).expect("written");
+    std::fs::write(&program, text).expect("written");
     Case { compiled: read(&program), _folder: folder }
 }
 
@@ -339,4 +344,25 @@ fn a_parameter_cut_from_its_gradient_is_an_error_at_step_one() {
     assert_eq!(error.code, codes::NO_GRADIENT, "{}", error.message);
     assert!(error.message.contains("w_hh") && error.message.contains("task `t`"), "{}", error.message);
     assert!(!out.path().join("weights.safetensors").exists(), "it stopped before it wrote weights");
+}
+
+#[test]
+fn what_other_members_of_a_union_read_gets_no_gradient_and_is_no_error() {
+    let case = whole(
+        r#"for n in [one, two] {
+  data half[n] { format: jsonl  train: "d.jsonl"  field a: text from "a"  field c: class from "c" }
+  layer words[n] = embed(6)
+  let h[n] = half[n].a |> words[n] |> mean_pool
+}
+task which: classify(index(half)) = h
+train { epochs: 2  batch: 4 }
+"#,
+    );
+    let mut program = program(&case.compiled);
+    let before = program.params.len();
+    let out = tempfile::tempdir().expect("a folder");
+    let options = looping::Options::new(out.path());
+    let trained = looping::train(&case.compiled.plan, &mut program, &feed(&case.compiled), &mut Silent, &options);
+    assert!(trained.is_ok(), "{:?}", trained.err());
+    assert_eq!(before, 4, "two tables of words, and a head");
 }

@@ -60,7 +60,7 @@ fn examples_have_pictures_and_costs() {
         let picture = svg(&graph);
         assert!(!picture.contains("NaN") && !picture.contains("inf"), "{example}");
         assert!(dot(&graph).starts_with("digraph") && mermaid(&graph).starts_with("flowchart"));
-        let loads = vec![Load { batches: 100, examples: 16.0, tokens: 200.0 }; plan.datasets.len()];
+        let loads = vec![Load { batches: 100, examples: 16.0, tokens: 200.0, pairs: 0.0 }; plan.datasets.len()];
         let text = summary(&plan, &loads);
         assert!(text.contains("estimated peak memory"), "{text}");
         if std::env::var_os("MTLC_REPORT_DIR").is_some() {

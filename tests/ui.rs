@@ -10,15 +10,24 @@
 //! a second place, `help` and `fix` stand under the primary span. A fix is applied, and must mend
 //! what it was offered for.
 //!
+//! Every diagnostic that the fixtures give also follows the house style of messages, and every code
+//! has fixtures.
+//!
 //! `MTLC_BLESS=1 cargo test --test ui` rewrites the comments from what the compiler says.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use mtlc::diagnostics::Diagnostic;
+use mtlc::diagnostics::{Diagnostic, codes};
 use mtlc::driver::check::{Settings, check};
+#[cfg(feature = "train")]
+use mtlc::driver::compile::{base_of, compile};
 use mtlc::source::{Disk, FileId, Loader, SourceMap, Span};
 use mtlc::syntax;
+
+#[path = "ui/style.rs"]
+mod style;
 
 type Phase = fn(&Path, &str) -> (SourceMap, Vec<Diagnostic>);
 
@@ -29,7 +38,38 @@ const PHASES: &[(&str, Phase, bool)] = &[
     ("sema", check_only, true),
     ("data", check_only, false),
     ("train", check_only, false),
+    ("notes", with_notes, true),
+    #[cfg(feature = "train")]
+    ("reading", with_data, true),
 ];
+
+/// Checks a program, with what is often meant.
+fn with_notes(path: &Path, text: &str) -> (SourceMap, Vec<Diagnostic>) {
+    let mut checked = check(path, &Instead(path, text), &Settings::default());
+    let notes = std::mem::take(&mut checked.notes);
+    checked.add(notes);
+    (checked.sources, checked.diagnostics)
+}
+
+/// Checks a program and reads its data.
+#[cfg(feature = "train")]
+fn with_data(path: &Path, text: &str) -> (SourceMap, Vec<Diagnostic>) {
+    let mut checked = check(path, &Instead(path, text), &Settings::default());
+    let Some(model) = &checked.model else { return (checked.sources, checked.diagnostics) };
+    let read = compile(model, &base_of(path, None));
+    checked.add(read.map_or_else(|errors| errors, |compiled| compiled.warnings));
+    checked.diagnostics.iter_mut().for_each(|d| d.message = without_machine(&d.message));
+    (checked.sources, checked.diagnostics)
+}
+
+/// A message without what only this machine has.
+#[cfg(feature = "train")]
+fn without_machine(message: &str) -> String {
+    match message.split_once("this machine has ") {
+        Some((before, _)) => format!("{before}this machine has less"),
+        None => message.to_owned(),
+    }
+}
 
 fn parse_only(path: &Path, text: &str) -> (SourceMap, Vec<Diagnostic>) {
     let mut map = SourceMap::new();
@@ -74,6 +114,42 @@ fn fixtures_give_what_they_say() {
         }
     }
     assert!(wrong.is_empty(), "\n{wrong}\nMTLC_BLESS=1 rewrites the comments");
+}
+
+#[test]
+fn each_code_has_fixtures() {
+    let mut files: BTreeMap<String, usize> = BTreeMap::new();
+    let mut all = 0;
+    for path in PHASES.iter().flat_map(|(folder, ..)| fixtures(folder)) {
+        let marks = expectations(&std::fs::read_to_string(path).unwrap());
+        let given: BTreeSet<String> = marks.into_iter().map(|mark| mark.code).collect();
+        given.into_iter().for_each(|code| *files.entry(code).or_default() += 1);
+        all += 1;
+    }
+    // These are given while training or by a command, and tested there.
+    let runs = |code: &str| code == "E0603" || ["E09", "W09"].iter().any(|p| code.starts_with(p));
+    let reading = |code: &str| {
+        ["E08", "W08", "W0402"].iter().any(|p| code.starts_with(p)) && cfg!(not(feature = "train"))
+    };
+    let few = |code: &&str| !runs(code) && !reading(code) && files.get(*code).copied().unwrap_or(0) < 3;
+    let few: Vec<&str> = codes::ALL.iter().map(|(code, _)| code.0).filter(few).collect();
+    assert!(few.is_empty() && all >= 120, "{all} fixtures; fewer than three for {few:?}");
+}
+
+#[test]
+fn messages_follow_the_house_style() {
+    let mut wrong = String::new();
+    for (folder, phase, _) in PHASES {
+        for path in fixtures(folder) {
+            let (_, diagnostics) = phase(&path, &std::fs::read_to_string(&path).unwrap());
+            for d in &diagnostics {
+                for (fault, text) in style::faults(d) {
+                    writeln!(wrong, "{}: {} {fault}: {text}", path.display(), d.code).unwrap();
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
 }
 
 /// Relative paths, so that messages name no machine; tests run in the folder of the package.

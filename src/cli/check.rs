@@ -14,11 +14,14 @@ pub fn run(args: &Check, voice: Voice) -> Ended {
     let mut ok = true;
     let mut printed: Vec<Vec<Value>> = Vec::new();
     for file in &args.files {
-        #[cfg_attr(not(feature = "train"), expect(unused_mut))]
         let mut checked = driver::check(file, &Disk, &settings);
         #[cfg(feature = "train")]
         if !args.no_data && !checked.failed() {
             read_data(&mut checked, file, args.program.data.as_deref());
+        }
+        if voice.verbose {
+            let notes = std::mem::take(&mut checked.notes);
+            checked.add(notes);
         }
         ok &= !checked.failed();
         match args.format {
@@ -75,8 +78,7 @@ fn read_data(checked: &mut driver::Checked, file: &std::path::Path, data: Option
         return;
     }
     match driver::compile(model, &driver::compile::base_of(file, data)) {
-        Ok(compiled) => checked.diagnostics.extend(compiled.warnings),
-        Err(errors) => checked.diagnostics.extend(errors),
+        Ok(compiled) => checked.add(compiled.warnings),
+        Err(errors) => checked.add(errors),
     }
-    crate::diagnostics::sort(&mut checked.diagnostics);
 }

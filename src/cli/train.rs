@@ -96,7 +96,9 @@ fn loads(compiled: &Compiled) -> Vec<summary::Load> {
         let batches = feed.plan_epoch(data, stage.batch, compiled.plan.train.seed, 0).len();
         let each = batches.max(1) as f64;
         let tokens = lengths.iter().map(|l| f64::from(*l)).sum::<f64>();
-        summary::Load { batches, examples: lengths.len() as f64 / each, tokens: tokens / each }
+        let longest = f64::from(lengths.iter().copied().max().unwrap_or(0));
+        let examples = lengths.len() as f64 / each;
+        summary::Load { batches, examples, tokens: tokens / each, pairs: examples * longest * longest }
     };
     (0..compiled.plan.datasets.len()).map(load).collect()
 }

@@ -13,7 +13,7 @@ use super::load::{LARGE, LoadOptions, Splits, load};
 use super::order::{BatchSize, epoch, evaluation};
 use super::schema::Schema;
 use super::space::{Space, placed};
-use super::spec::DataSpec;
+use super::spec::{DataSpec, Split};
 use super::store::Stored;
 use super::value::FieldValue;
 
@@ -128,6 +128,17 @@ impl Dataset {
     /// Tokens of each example of a split: those of its longest text field.
     pub fn lengths(&self, portion: Portion) -> &[u32] {
         self.split(portion).map_or(&[], Stored::lengths)
+    }
+
+    /// Where an example of a split stands: "`data/test.tsv` line 3".
+    pub fn place(&self, portion: Portion, i: usize) -> String {
+        let files = match (portion, &self.spec.dev, &self.spec.test) {
+            (Portion::Dev, Some(Split::Files(files)), _) | (Portion::Test, _, Some(Split::Files(files))) => files,
+            _ => &self.spec.train,
+        };
+        let origin = self.split(portion).map(|split| split.origin(i));
+        let file = origin.and_then(|(reader, _)| files.get(reader)).map(|f| f.path.display().to_string());
+        format!("`{}` line {}", file.unwrap_or_default(), origin.map_or(0, |(_, line)| line))
     }
 
     /// What batches hold, in the order of [`Batch::fields`].

@@ -9,6 +9,7 @@ use super::column::Column;
 use super::fault::{Fault, count};
 use super::formats::{From, Input, Records, open};
 use super::lexicon::Lexicon;
+use super::odd::Oddities;
 use super::parallel::parallel;
 use super::parse::{Need, Parser};
 use super::random::Random;
@@ -202,11 +203,14 @@ impl Loader<'_> {
         stored: &mut Stored,
     ) -> bool {
         let mut tally = Tally::default();
+        let (mut odds, mut here) = (Oddities::new(self.spec), Vec::new());
         while stored.len() < limit && !tally.failed {
+            here.clear();
             let fault = match records.next() {
                 Ok(None) => break,
-                Ok(Some(record)) => match self.parser.parse(&record) {
+                Ok(Some(record)) => match self.parser.parse_noting(&record, |field, odd| here.push((field, odd))) {
                     Ok(values) => {
+                        here.drain(..).for_each(|(field, odd)| odds.add(field, odd, record.line));
                         stored.push(number, &record, &values);
                         tally.read += 1;
                         continue;
@@ -220,6 +224,7 @@ impl Loader<'_> {
             };
             self.malformed(fault, file, &mut tally);
         }
+        self.out.extend(odds.warnings(self.spec, &file.path.display().to_string()));
         self.close(file, &tally)
     }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::diagnostics::Diagnostic;
 
 use super::dataset::{Corpus, Dataset, Portion};
+use super::leak;
 use super::lexicon::Lexicon;
 use super::space::{self, Space};
 use super::spec::{FieldSpec, FieldType, SpaceSpec, VocabSpec};
@@ -60,7 +61,7 @@ pub struct Prepared {
     pub schema: Schema,
     /// For each vocabulary, the vectors to start from.
     pub vectors: Vec<Option<Vectors>>,
-    /// Labels of dev and test that train never has.
+    /// What is wrong in the data without being an error.
     pub warnings: Vec<Diagnostic>,
 }
 
@@ -115,6 +116,7 @@ pub fn prepare(
         return Err(errors);
     }
     warnings.dedup_by(|a, b| a == b);
+    warnings.extend(leak::warnings(corpus, &tallies));
     corpus.bind(&schema);
     Ok(Prepared { schema, vectors, warnings })
 }

@@ -20,6 +20,10 @@ pub struct Stored {
     store: Store,
     /// Tokens of each example: those of its longest text field.
     lengths: Vec<u32>,
+    /// Which reader each example is from.
+    reader: Places,
+    /// The line that each begins at.
+    line: Places,
 }
 
 #[derive(Clone)]
@@ -33,32 +37,34 @@ enum Store {
 pub struct Index {
     readers: Shared,
     parser: Arc<Parser>,
-    /// Which reader each example is from.
-    reader: Places,
-    /// The line that each begins at.
-    line: Places,
     /// The byte that each begins at, in each file of its reader.
     at: Vec<Places>,
 }
 
 impl Stored {
+    fn new(store: Store) -> Self {
+        Self { store, lengths: Vec::new(), reader: Places::default(), line: Places::default() }
+    }
+
     /// An empty split in memory.
     pub fn memory(columns: Vec<Column>) -> Self {
-        Self { store: Store::Memory(columns), lengths: Vec::new() }
+        Self::new(Store::Memory(columns))
     }
 
     /// An empty split that only remembers where its examples are.
     pub fn indexed(readers: Shared, parser: Arc<Parser>) -> Self {
-        Self { store: Store::Indexed(Index::new(readers, parser)), lengths: Vec::new() }
+        Self::new(Store::Indexed(Index::new(readers, parser)))
     }
 
     /// Appends an example that reader `reader` gave.
     pub fn push(&mut self, reader: usize, record: &Record, values: &[FieldValue]) {
         self.lengths.push(values.iter().map(FieldValue::tokens).max().unwrap_or(0) as u32);
+        self.reader.push(reader as u64);
+        self.line.push(record.line);
         match &mut self.store {
             Store::Memory(columns) => columns.iter_mut().zip(values).for_each(|(c, v)| c.push(v)),
             Store::Indexed(index) => {
-                index.push(reader as u64, record.line, |file| record.at.get(file).copied().unwrap_or(0));
+                index.push(|file| record.at.get(file).copied().unwrap_or(0));
             }
         }
     }
@@ -73,9 +79,10 @@ impl Stored {
     /// Gives back the room that further examples would have taken.
     pub fn shrink(&mut self) {
         self.lengths.shrink_to_fit();
+        [&mut self.reader, &mut self.line].into_iter().for_each(Places::shrink);
         match &mut self.store {
             Store::Memory(columns) => columns.iter_mut().for_each(Column::shrink),
-            Store::Indexed(index) => index.lists().for_each(Places::shrink),
+            Store::Indexed(index) => index.at.iter_mut().for_each(Places::shrink),
         }
     }
 
@@ -99,6 +106,11 @@ impl Stored {
         matches!(self.store, Store::Indexed(_))
     }
 
+    /// The reader and the line that an example is from.
+    pub fn origin(&self, i: usize) -> (usize, u64) {
+        (self.reader.get(i) as usize, self.line.get(i))
+    }
+
     /// The fields of an example.
     pub fn example(&self, i: usize) -> Read<Vec<FieldValue>> {
         if i >= self.len() {
@@ -106,24 +118,29 @@ impl Stored {
         }
         match &self.store {
             Store::Memory(columns) => Ok(columns.iter().map(|c| c.get(i)).collect()),
-            Store::Indexed(index) => index.example(i),
+            Store::Indexed(index) => index.example(i, self.origin(i)),
         }
     }
 
     /// Only these examples, in this order.
     pub fn select(&self, examples: &[u32]) -> Stored {
-        let lengths = examples.iter().map(|&i| self.lengths[i as usize]).collect();
         let store = match &self.store {
             Store::Memory(columns) => Store::Memory(columns.iter().map(|c| c.select(examples)).collect()),
             Store::Indexed(index) => {
                 let mut some = Index::new(index.readers.clone(), index.parser.clone());
                 for i in examples.iter().map(|i| *i as usize) {
-                    some.push(index.reader.get(i), index.line.get(i), |file| index.at[file].get(i));
+                    some.push(|file| index.at[file].get(i));
                 }
                 Store::Indexed(some)
             }
         };
-        Stored { store, lengths }
+        let mut some = Self::new(store);
+        for i in examples.iter().map(|i| *i as usize) {
+            some.lengths.push(self.lengths[i]);
+            some.reader.push(self.reader.get(i));
+            some.line.push(self.line.get(i));
+        }
+        some
     }
 }
 
@@ -134,23 +151,17 @@ fn lock(reader: &Mutex<Box<dyn Records>>) -> std::sync::MutexGuard<'_, Box<dyn R
 impl Index {
     fn new(readers: Shared, parser: Arc<Parser>) -> Self {
         let files = readers.iter().map(|r| lock(r).files().len()).max().unwrap_or(0);
-        Self { readers, parser, reader: Places::default(), line: Places::default(), at: vec![Places::default(); files] }
+        Self { readers, parser, at: vec![Places::default(); files] }
     }
 
-    fn lists(&mut self) -> impl Iterator<Item = &mut Places> {
-        [&mut self.reader, &mut self.line].into_iter().chain(&mut self.at)
-    }
-
-    fn push(&mut self, reader: u64, line: u64, at: impl Fn(usize) -> u64) {
-        self.reader.push(reader);
-        self.line.push(line);
+    fn push(&mut self, at: impl Fn(usize) -> u64) {
         self.at.iter_mut().enumerate().for_each(|(file, places)| places.push(at(file)));
     }
 
-    fn example(&self, i: usize) -> Read<Vec<FieldValue>> {
+    fn example(&self, i: usize, (reader, line): (usize, u64)) -> Read<Vec<FieldValue>> {
         let at: Vec<u64> = self.at.iter().map(|places| places.get(i)).collect();
-        let mut reader = lock(&self.readers[self.reader.get(i) as usize]);
-        reader.seek(&at, self.line.get(i))?;
+        let mut reader = lock(&self.readers[reader]);
+        reader.seek(&at, line)?;
         let changed = || Fault::fatal(codes::DATA_FILE, "a data file changed while it was read");
         let record = reader.next()?.ok_or_else(changed)?;
         self.parser.parse(&record).map_err(|f| {

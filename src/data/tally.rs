@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::diagnostics::Diagnostic;
 
 use super::dataset::{Corpus, Dataset, Portion};
+use super::leak;
 use super::lexicon::Lexicon;
 use super::parallel::parallel;
 use super::value::{FieldValue, MISSING};
@@ -29,6 +30,8 @@ pub struct Tally {
     pub missing: usize,
     /// `I-` tags that continue nothing.
     pub loose_tags: usize,
+    /// The digest of each example's text, where other data sets could give it away.
+    pub digests: Vec<u64>,
 }
 
 /// The fields of every split of every data set.
@@ -43,7 +46,9 @@ impl Tallies {
         let split = |i: usize| (&corpus.datasets[i / Portion::ALL.len()], Portion::ALL[i % Portion::ALL.len()]);
         let counted = parallel(count, |i| {
             let (dataset, portion) = split(i);
-            tally(dataset, portion, corpus.lexicon())
+            // Tests are looked for in the training sets of others.
+            let digests = portion != Portion::Dev && leak::can_leak(corpus);
+            tally(dataset, portion, corpus.lexicon(), digests)
         });
         let (mut splits, mut errors) = (Vec::with_capacity(count), Vec::new());
         for counted in counted {
@@ -61,11 +66,14 @@ impl Tallies {
     }
 }
 
-fn tally(dataset: &Dataset, portion: Portion, lexicon: &Lexicon) -> Result<Vec<Tally>, Diagnostic> {
+fn tally(dataset: &Dataset, portion: Portion, lexicon: &Lexicon, digests: bool) -> Result<Vec<Tally>, Diagnostic> {
     let mut fields = vec![Tally::default(); dataset.spec.fields.len()];
     let mut insides = Insides::default();
     dataset.for_each(portion, |_, values| {
-        fields.iter_mut().zip(values).for_each(|(field, value)| field.add(value, &mut insides, lexicon));
+        for (field, value) in fields.iter_mut().zip(values) {
+            field.add(value, &mut insides, lexicon);
+            field.digests.extend(digests.then(|| leak::digest(value, lexicon)));
+        }
         Ok(())
     })?;
     Ok(fields)

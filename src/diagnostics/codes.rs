@@ -90,11 +90,41 @@ codes! {
     UNREACHED = "W0601", "parameters that no loss can reach";
     NOTHING_SHARED = "W0602", "tasks that share no parameter";
     NOT_REVERSED = "W0603", "an adversary whose gradient is not reversed";
-    MEMORY = "W0402", "memory that grows with the square of the length";
+    MEMORY = "W0402", "memory past what the machine has";
+    EXPOSURE = "W0604", "a task that is trained on gold and run on predictions";
+    IDLE_METHOD = "W0701", "a way to balance that does not fit the program";
+    PASSED_OVER = "W0702", "a task or data set that training passes over";
     UNSEEN_LABEL = "W0801", "a label in dev or test that train never has";
+    LOOSE_TAGS = "W0803", "tags that are no well-formed BIO";
+    ROOTS = "W0804", "heads that form no tree";
+    LEAK = "W0805", "test examples that stand in another training set";
     SKIPPED = "W0802", "examples that were left out";
     ZERO_GRADIENT = "W0901", "a parameter whose gradient stays zero";
     DAMAGED_CHECKPOINT = "W0902", "a damaged checkpoint that was passed over";
+}
+
+/// What helps against the mistakes of a code, where a mistake itself says nothing better.
+const USUAL_HELP: &[(Code, &str)] = &[
+    (UNKNOWN_NAME, "declare it, or mend its spelling"),
+    (DUPLICATE_NAME, "give one of them another name"),
+    (WRONG_KIND, "name something of the kind that is needed here"),
+    (DUPLICATE_SETTING, "leave one of them out"),
+    (EXAMPLE_MISMATCH, "name values of one data set"),
+    (SPACE_MISMATCH, "leave `head` out, or give both fields one label space with `class(as: other.field)`"),
+    (SIGNATURE, "change the stated type, or what the layer does"),
+    (CYCLE, "cut one of these edges"),
+    (PATH, "name a layer, a task, or a part of one such as `reader.bilstm`"),
+    (NOT_RUN_YET, "leave it out, or use what this build runs: the reference says which"),
+    (DATA_COLUMN, "name a column or key that the file has, as in `from \"words\"`; numbers count from 0, as in `from 0`"),
+    (DATA_LABEL, "look at the column that the field reads, and at the type it is declared with"),
+    (DATA_EMPTY, "name files that have examples, or take a smaller share"),
+    (VECTORS, "each line holds a word and its numbers, with blanks between"),
+    (SKIPPED, "mend them, or be content with the others"),
+];
+
+/// What helps against the mistakes of a code, if one thing does.
+pub fn usual_help(code: Code) -> Option<&'static str> {
+    USUAL_HELP.iter().find(|(known, _)| *known == code).map(|(_, help)| *help)
 }
 
 #[cfg(test)]

@@ -70,7 +70,7 @@ impl Diagnostic {
             span: None,
             label: String::new(),
             labels: Vec::new(),
-            help: None,
+            help: codes::usual_help(code).map(str::to_string),
             fix: None,
         }
     }
@@ -96,7 +96,7 @@ impl Diagnostic {
     /// Offers a change that mends it, and says so in `help` where there is none yet.
     pub fn fix(mut self, span: Span, replacement: impl Into<String>, message: impl Into<String>) -> Self {
         let fix = Fix { span, replacement: replacement.into(), message: message.into() };
-        if self.help.is_none() {
+        if self.help.as_deref() == codes::usual_help(self.code) {
             self.help = Some(fix.message.clone());
         }
         self.fix = Some(fix);

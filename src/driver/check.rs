@@ -106,6 +106,8 @@ pub struct Checked {
     pub model: Option<Model>,
     /// Mistakes and warnings, sorted by place.
     pub diagnostics: Vec<Diagnostic>,
+    /// Warnings of what is often meant, for those who ask for more.
+    pub notes: Vec<Diagnostic>,
     /// The files as they were parsed.
     pub files: Vec<Parse>,
 }
@@ -114,6 +116,13 @@ impl Checked {
     /// Whether any diagnostic is an error.
     pub fn failed(&self) -> bool {
         self.diagnostics.iter().any(Diagnostic::is_error)
+    }
+
+    /// Adds what the data told, but for what a comment allows.
+    pub fn add(&mut self, mut found: Vec<Diagnostic>) {
+        sema::allow(&mut found, &self.files, &self.sources);
+        self.diagnostics.append(&mut found);
+        crate::diagnostics::sort(&mut self.diagnostics);
     }
 }
 
@@ -127,10 +136,10 @@ pub fn check(entry: &Path, loader: &dyn Loader, settings: &Settings) -> Checked 
             let mut diagnostics = program.diagnostics;
             diagnostics.push(d);
             crate::diagnostics::sort(&mut diagnostics);
-            return Checked { sources, model: None, diagnostics, files: program.files };
+            return Checked { sources, model: None, diagnostics, notes: Vec::new(), files: program.files };
         }
     };
     let analysis = sema::check(program, &sources, overrides);
-    let sema::Analysis { model, diagnostics, files } = analysis;
-    Checked { sources, model, diagnostics, files }
+    let sema::Analysis { model, diagnostics, notes, files } = analysis;
+    Checked { sources, model, diagnostics, notes, files }
 }

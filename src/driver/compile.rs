@@ -67,7 +67,11 @@ pub fn compile_without(model: &Model, base: &Path, no_pass: &[String]) -> Result
     };
     let mut plan = lower::lower(model, &sizes, base);
     passes::run(&mut plan, no_pass);
-    finish(plan, base, corpus, prepared, lexicon)
+    #[cfg_attr(not(feature = "train"), expect(unused_mut))]
+    let mut compiled = finish(plan, base, corpus, prepared, lexicon)?;
+    #[cfg(feature = "train")]
+    compiled.warnings.append(&mut super::foresee::warnings(model, &compiled));
+    Ok(compiled)
 }
 
 /// Tokens that nine train texts in ten do not pass.

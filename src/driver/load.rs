@@ -23,21 +23,22 @@ pub fn load(file: &Path, loader: &dyn Loader, settings: &Settings, data: Option<
     if file.extension().is_some_and(|e| e == "json") {
         return load_plan(file, settings, data);
     }
-    let Checked { sources, model, mut diagnostics, .. } = check(file, loader, settings);
-    let Some(mut model) = model else { return Err(Failure { diagnostics, sources }) };
+    let mut checked = check(file, loader, settings);
+    let failed = |checked: Checked| Failure { diagnostics: checked.diagnostics, sources: checked.sources };
+    let Some(mut model) = checked.model.take() else { return Err(failed(checked)) };
     if let Some(d) = not_run_yet(&model) {
-        diagnostics.push(d);
-        return Err(Failure { diagnostics, sources });
+        checked.diagnostics.push(d);
+        return Err(failed(checked));
     }
     model.train.seed = settings.seed.unwrap_or(model.train.seed);
     match compile_without(&model, &base_of(file, data), &settings.no_pass) {
         Ok(mut compiled) => {
-            diagnostics.append(&mut compiled.warnings);
-            Ok(Loaded { compiled, sources, warnings: diagnostics })
+            checked.add(std::mem::take(&mut compiled.warnings));
+            Ok(Loaded { compiled, sources: checked.sources, warnings: checked.diagnostics })
         }
-        Err(mut errors) => {
-            diagnostics.append(&mut errors);
-            Err(Failure { diagnostics, sources })
+        Err(errors) => {
+            checked.add(errors);
+            Err(failed(checked))
         }
     }
 }

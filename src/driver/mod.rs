@@ -10,6 +10,8 @@ pub mod compile;
 pub mod failure;
 #[cfg(feature = "train")]
 pub mod feed;
+#[cfg(feature = "train")]
+mod foresee;
 pub mod load;
 #[cfg(feature = "train")]
 pub mod predict;

@@ -3,8 +3,10 @@
 
 use super::signature::*;
 use super::{Operation, attrs};
+use crate::diagnostics::{Diagnostic, codes};
 use crate::sema::call::{Call, Checked, Val};
 use crate::sema::checker::Checker;
+use crate::sema::graph::NodeId;
 use crate::sema::types::{On, Ty, Width};
 
 /// How the type of what comes out follows from the inputs.
@@ -101,6 +103,9 @@ impl Operation for Later {
             nodes.push(c.node(call, i)?);
         }
         if let Rule::Tuple = self.rule {
+            if matches!(self.signature.name, "cross_stitch" | "sluice") {
+                one_width(c, call, &nodes)?;
+            }
             let outputs = nodes.clone().into_iter().enumerate().map(|(i, n)| {
                 let ty = c.graph.ty(n).clone();
                 Val::Node(c.emit(call, nodes.clone(), attrs([("part", i.into())]), vec![], ty))
@@ -110,6 +115,24 @@ impl Operation for Later {
         let ty = self.output(c, call, &nodes)?;
         Ok(Val::Node(c.emit(call, nodes, attrs([]), vec![], ty)))
     }
+}
+
+/// Values that are mixed place by place must be equally wide.
+fn one_width<'a>(c: &mut Checker<'a>, call: &Call<'a>, nodes: &[NodeId]) -> Checked<()> {
+    let mut widths = Vec::new();
+    for (i, node) in nodes.iter().enumerate() {
+        let at = call.inputs[i].1;
+        widths.push((c.as_vector(*node, at, call.span, call.name(), &call.scope)?.2, at));
+    }
+    let Some((first, first_at)) = widths.first().cloned() else { return Ok(()) };
+    let Some((other, at)) = widths.iter().find(|(width, _)| *width != first).cloned() else { return Ok(()) };
+    let (x, y) = (c.show_width(&first), c.show_width(&other));
+    let message = format!("'{}' mixes values of one width, and these have {x} and {y}", call.name());
+    let d = Diagnostic::new(codes::WIDTH_MISMATCH, call.span, message)
+        .also(first_at, format!("width {x}"))
+        .also(at, format!("width {y}"))
+        .help("give both layers the same width, or bring one to the other's with `linear(d)`");
+    Err(c.error_in(&call.scope, d))
 }
 
 impl Later {

@@ -123,6 +123,38 @@ pub enum Default {
     Word(&'static str),
 }
 
+impl Kind {
+    /// A value that fits.
+    fn sample(&self) -> String {
+        match self {
+            Kind::Int(min, max) => 64.clamp(*min, *max).to_string(),
+            Kind::Width => "64".into(),
+            Kind::Float(min, max) => 0.1f64.clamp(*min, *max).to_string(),
+            Kind::Share | Kind::Length => "10%".into(),
+            Kind::Bool => "true".into(),
+            Kind::Str => "\"text\"".into(),
+            Kind::Word(words) => words.first().copied().unwrap_or_default().into(),
+            Kind::Widths => "[200, 100]".into(),
+            Kind::Call(calls) => calls.first().map_or("", |call| call.name).into(),
+            Kind::Any => String::new(),
+        }
+    }
+}
+
+impl Arg {
+    /// The argument with a value that fits: its default, or any.
+    pub fn example(&self) -> String {
+        let value = match self.default {
+            Default::Int(v) => v.to_string(),
+            Default::Float(v) => v.to_string(),
+            Default::Bool(v) => v.to_string(),
+            Default::Word(word) => word.to_string(),
+            Default::Required | Default::Unset => self.kind.sample(),
+        };
+        format!("{}: {value}", self.name)
+    }
+}
+
 /// An argument of an operation, or a setting of a block.
 #[derive(Clone, Copy, Debug)]
 pub struct Arg {

@@ -107,6 +107,26 @@ words! {
 const LATER: &[&str] =
     &["annealed", "bandit", "dwa", "gradnorm", "pcgrad", "cagrad", "mgda", "imtl", "nash_mtl", "graddrop"];
 
+/// What a way to balance works on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WorksOn {
+    /// One task will do.
+    Any,
+    /// The losses of several tasks.
+    Losses,
+    /// The gradients that several tasks give the parameters they share.
+    SharedGradients,
+}
+
+/// What a way to balance works on.
+pub fn works_on(balance: &str) -> WorksOn {
+    match balance {
+        "weighted" => WorksOn::Any,
+        "uncertainty" | "dwa" => WorksOn::Losses,
+        _ => WorksOn::SharedGradients,
+    }
+}
+
 /// Whether this build trains with a way to sample or to balance.
 pub fn runs(word: &str) -> bool {
     !LATER.contains(&word)

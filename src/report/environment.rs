@@ -50,7 +50,7 @@ impl Environment {
             arch: std::env::consts::ARCH.into(),
             cpu: proc_line("/proc/cpuinfo", "model name"),
             cpus: std::thread::available_parallelism().map_or(1, usize::from),
-            memory: proc_line("/proc/meminfo", "MemTotal").and_then(|kib| kibibytes(&kib)),
+            memory: memory(),
             threads,
             device: device.into(),
             precision: precision.into(),
@@ -121,6 +121,11 @@ fn proc_line(path: &str, key: &str) -> Option<String> {
     let text = std::fs::read_to_string(path).ok()?;
     let line = text.lines().find(|line| line.starts_with(key))?;
     line.split_once(':').map(|(_, value)| value.trim().to_string())
+}
+
+/// Bytes of memory that this machine has.
+pub fn memory() -> Option<u64> {
+    proc_line("/proc/meminfo", "MemTotal").and_then(|kib| kibibytes(&kib))
 }
 
 fn kibibytes(text: &str) -> Option<u64> {

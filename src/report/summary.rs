@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::numbers::{bytes, prefixed, table, thousands};
 use super::picture::owner::Owners;
 use crate::plan::{Node, Plan, SamplePlan, StagePlan};
+use crate::source::Span;
 
 /// What reading the data has told of one data set.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -15,6 +16,8 @@ pub struct Load {
     pub examples: f64,
     /// Tokens in a batch, on average.
     pub tokens: f64,
+    /// Pairs of tokens of one text, were all as long as the longest of the batch.
+    pub pairs: f64,
 }
 
 /// Parameters of a layer.
@@ -89,9 +92,13 @@ fn flops_a_row(plan: &Plan, node: &Node, length: f64) -> f64 {
     let matrix = |param: &&usize| plan.params[**param].shape.len() >= 2 && !is_table(plan, node, **param);
     let numbers: usize =
         node.params.iter().filter(matrix).map(|p| plan.params[*p].shape.iter().product::<usize>()).sum();
-    let attends = node.op.contains("attention") || matches!(node.op.as_str(), "attend" | "transformer");
-    let scores = if attends && has_tokens(node) { 4.0 * length * node.width as f64 } else { 0.0 };
+    let scores = if attends(node) && has_tokens(node) { 4.0 * length * node.width as f64 } else { 0.0 };
     2.0 * numbers as f64 + scores
+}
+
+/// Whether each place of a value looks at all others.
+fn attends(node: &Node) -> bool {
+    node.op.contains("attention") && node.op != "attention_pool" || matches!(node.op.as_str(), "attend" | "transformer")
 }
 
 /// Whether a parameter is looked up and not multiplied: a row for each word.
@@ -120,14 +127,58 @@ pub fn peak_memory(plan: &Plan, loads: &[Load]) -> f64 {
     let params: usize = plan.params.iter().map(|param| param.shape.iter().product::<usize>()).sum();
     let batch = |(data, load): (usize, &Load)| {
         let on = plan.nodes.iter().filter(|node| node.data == Some(data));
-        on.map(|node| node.width as f64 * rows(node, load)).sum::<f64>() * 4.0 * 2.0
+        on.map(|node| value_bytes(node, load) + score_bytes(plan, node, load)).sum::<f64>()
     };
     let values = loads.iter().enumerate().map(batch);
     let values = match plan.train.stages.iter().any(|stage| stage.sample == SamplePlan::All) {
         true => values.sum(),
         false => values.fold(0.0, f64::max),
     };
-    params as f64 * 4.0 * 4.0 + values
+    params as f64 * PARAM_BYTES + values
+}
+
+/// A parameter, its gradient and two moments.
+const PARAM_BYTES: f64 = 4.0 * 4.0;
+
+/// A value in a batch and its gradient.
+fn value_bytes(node: &Node, load: &Load) -> f64 {
+    node.width as f64 * rows(node, load) * 4.0 * 2.0
+}
+
+/// The scores of an attention, which only its plain form keeps: before and after the mask, their
+/// softmax and what is kept of it, each with what flows back.
+fn score_bytes(plan: &Plan, node: &Node, load: &Load) -> f64 {
+    let fused = match plan.train.device.as_str() {
+        "auto" => !cfg!(any(feature = "cuda", feature = "metal")),
+        device => device == "cpu",
+    };
+    if fused || !attends(node) {
+        return 0.0;
+    }
+    let heads = match node.attrs.get("heads") {
+        Some(crate::plan::Attr::Int(heads)) => *heads as f64,
+        _ => 1.0,
+    };
+    heads * load.pairs * 4.0 * 5.0
+}
+
+/// The operation that takes most of the memory: its place, its bytes, and what would lessen them.
+pub fn heaviest(plan: &Plan, loads: &[Load]) -> Option<(Span, f64, &'static str)> {
+    let of = |node: &Node| {
+        let load = loads.get(node.data?)?;
+        let numbers: usize = node.params.iter().map(|p| plan.params[*p].shape.iter().product::<usize>()).sum();
+        let (own, values, scores) =
+            (numbers as f64 * PARAM_BYTES, value_bytes(node, load), score_bytes(plan, node, load));
+        let help = if scores > own.max(values) {
+            "its scores grow with the square of the length: cut the texts with `max: 256` in their field"
+        } else if own > values {
+            "most of that are parameters, their gradients and their moments: use a smaller width or vocabulary"
+        } else {
+            "make batches smaller, such as `batch: tokens(4096)`, or cut the texts with `max: 256` in their field"
+        };
+        Some((node.span, own + values + scores, help))
+    };
+    plan.nodes.iter().filter_map(of).max_by(|a, b| a.1.total_cmp(&b.1))
 }
 
 /// Steps that each task of a stage is trained in, over all its epochs (`steps / accumulate` of
@@ -227,4 +278,4 @@ fn steps_table(plan: &Plan, loads: &[Load]) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use super::call::{Scope, TaskId, Val};
 use super::checker::Checker;
 use super::consts::Const;
+use super::expand;
 use super::lints;
 use super::model::{LossData, Model, ModelLoss, ModelTask};
 use super::symbols::{Collector, Family, Symbol, SymbolKind, Symbols};
@@ -27,6 +28,8 @@ pub struct Analysis {
     pub model: Option<Model>,
     /// Everything there is to say, sorted by place.
     pub diagnostics: Vec<Diagnostic>,
+    /// Warnings of what is often meant, for those who ask for more.
+    pub notes: Vec<Diagnostic>,
     /// The files as they were parsed.
     pub files: Vec<Parse>,
 }
@@ -158,9 +161,13 @@ pub fn check(program: Program, sources: &SourceMap, overrides: FxHashMap<String,
         tasks: Vec::new(),
         losses: Vec::new(),
         memo: FxHashMap::default(),
+        expanding: None,
         stack: Vec::new(),
         applied: FxHashMap::default(),
         visited: FxHashSet::default(),
+        balances: Vec::new(),
+        stage_places: Vec::new(),
+        not_yet: 0,
         params_made: false,
         overrides,
         diagnostics,
@@ -170,34 +177,28 @@ pub fn check(program: Program, sources: &SourceMap, overrides: FxHashMap<String,
     let train = c.training(&metrics);
     lints::names(&mut c, &files);
     lints::gold_leaks(&mut c);
-    let mut model = None;
-    if !c.diagnostics.iter().any(Diagnostic::is_error)
+    let (mut model, mut notes) = (None, Vec::new());
+    let errors = c.diagnostics.iter().filter(|d| d.is_error()).count();
+    if errors == c.not_yet
         && let Some(train) = train
     {
         let m = finish(&mut c, name, metrics, train);
-        lints::graph(&mut c, &m);
+        lints::graph(&mut c.diagnostics, &m);
+        notes = lints::notes(&m);
         model = Some(m);
     }
     let mut diagnostics = std::mem::take(&mut c.diagnostics);
-    once_for_all_members(&mut diagnostics);
+    expand::once_for_all_members(&mut diagnostics);
     excuse_unread(&mut diagnostics);
-    lints::allow(&mut diagnostics, &files, sources);
-    crate::diagnostics::sort(&mut diagnostics);
+    for said in [&mut diagnostics, &mut notes] {
+        lints::allow(said, &files, sources);
+        crate::diagnostics::sort(said);
+    }
     if diagnostics.iter().any(Diagnostic::is_error) {
         model = None;
     }
     drop(c);
-    Analysis { model, diagnostics, files }
-}
-
-/// Keeps one of the diagnostics that a family, or a layer applied in several places, gives at one
-/// place: they differ only in the member or data set that they show.
-fn once_for_all_members(diagnostics: &mut Vec<Diagnostic>) {
-    let mut seen = FxHashSet::default();
-    diagnostics.retain(|d| {
-        let shows_types = ["E04", "E05", "E06"].iter().any(|phase| d.code.0.starts_with(phase));
-        !shows_types || d.span.is_none() || seen.insert((d.code, d.span))
-    });
+    Analysis { model, diagnostics, notes, files }
 }
 
 /// Drops unknown names when a file could not be read, which may declare them; a name that looks
@@ -276,12 +277,12 @@ fn items(c: &mut Checker<'_>) -> Vec<MetricPlan> {
     let symbols: Vec<Symbol<'_>> = c.symbols.by_name.values().cloned().collect();
     for symbol in symbols.iter().filter(|s| s.kind == SymbolKind::Data) {
         for member in symbol.distinct() {
-            c.data_item(symbol, member);
+            c.as_member(symbol, member, |c| c.data_item(symbol, member));
         }
     }
     for symbol in &symbols {
         for member in symbol.distinct() {
-            item(c, symbol, member);
+            c.as_member(symbol, member, |c| item(c, symbol, member));
         }
     }
     for symbol in &symbols {
@@ -292,7 +293,7 @@ fn items(c: &mut Checker<'_>) -> Vec<MetricPlan> {
     let metrics = symbols.iter().filter(|s| s.kind == SymbolKind::Metric);
     metrics
         .flat_map(|s| s.distinct().into_iter().map(move |m| (s, m)))
-        .filter_map(|(s, m)| c.metric_item(s, m))
+        .filter_map(|(s, m)| c.as_member(s, m, |c| c.metric_item(s, m)))
         .collect()
 }
 
@@ -398,6 +399,8 @@ fn finish(c: &mut Checker<'_>, name: String, metrics: Vec<MetricPlan>, train: cr
         losses,
         metrics,
         train,
+        stage_places: std::mem::take(&mut c.stage_places),
+        balances: std::mem::take(&mut c.balances),
         not_run,
     }
 }

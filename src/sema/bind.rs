@@ -61,7 +61,7 @@ impl<'a> Checker<'a> {
             };
         }
         if let Some(word) = s.loops.get(&name.text) {
-            return Ok(Const::Word(word.clone()));
+            return Ok(Const::of_word(word));
         }
         match self.symbols.by_name.get(name.text.as_str()) {
             Some(symbol) if symbol.kind == SymbolKind::Const => {
@@ -87,6 +87,7 @@ impl<'a> Checker<'a> {
             | ExprKind::List(_) => true,
             ExprKind::Name(name) => match s.locals.iter().rev().find(|(n, _)| *n == name.text) {
                 Some((_, value)) => matches!(value, Val::Const(_)),
+                None if s.loops.get(&name.text).is_some_and(|w| !matches!(Const::of_word(w), Const::Word(_))) => true,
                 None => {
                     let item = self.symbols.by_name.get(name.text.as_str());
                     item.is_some_and(|i| i.kind == SymbolKind::Const)
@@ -324,7 +325,8 @@ impl<'a> Checker<'a> {
                 let fits = fit(arg.kind, &value);
                 fits.ok_or(()).map_err(|()| {
                     let message = format!("'{}' of '{owner}' is {}, not {}", arg.name, arg.kind.words(), shown(&value));
-                    self.error_in(s, Diagnostic::new(codes::BAD_ARGUMENT, e.span, message))
+                    let d = Diagnostic::new(codes::BAD_ARGUMENT, e.span, message);
+                    self.error_in(s, d.help(format!("write a value such as `{}`", arg.example())))
                 })
             }
         }

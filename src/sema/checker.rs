@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::call::{Bound, Call, Checked, Reported, Scope, TaskId, Val};
 use super::consts::Const;
 use super::graph::{Graph, Node, NodeId, ParamId, Site, SpaceSource, Spaces};
-use super::model::{LossData, TaskData};
+use super::model::{Balance, LossData, StagePlaces, TaskData};
 use super::symbols::Symbols;
 use super::types::{DataId, Example, On, Shown, SpaceId, Symbol as WidthSymbol, Ty, Width, show_width};
 use crate::data::spec::DataSpec;
@@ -40,12 +40,20 @@ pub struct Checker<'a> {
     pub losses: Vec<LossData<'a>>,
     /// Results and open evaluations of items.
     pub(super) memo: FxHashMap<Key<'a>, State<'a>>,
+    /// An item that is checked for a member of a `for`, and that member.
+    pub(super) expanding: Option<(Span, Span)>,
     /// Items being evaluated, each with the reference that led to it.
     pub(super) stack: Vec<(Key<'a>, Span)>,
     /// Layers applied to nodes before.
     pub(super) applied: FxHashMap<(&'a str, usize, Vec<NodeId>), Val<'a>>,
     /// Layers and recipes whose bodies were evaluated.
     pub(super) visited: FxHashSet<&'a str>,
+    /// The ways to balance that are asked for.
+    pub(super) balances: Vec<Balance>,
+    /// Where each stage says how it is trained.
+    pub(super) stage_places: Vec<StagePlaces>,
+    /// Errors that say only that this build does not train in a way yet.
+    pub(super) not_yet: usize,
     /// Whether everything that makes parameters was evaluated.
     pub(super) params_made: bool,
     /// `--set` values.
@@ -75,23 +83,6 @@ pub enum State<'a> {
 }
 
 impl<'a> Checker<'a> {
-    /// Reports a mistake.
-    pub fn error(&mut self, diagnostic: Diagnostic) -> Reported {
-        self.diagnostics.push(diagnostic);
-        Reported
-    }
-
-    /// Reports a mistake made inside a layer or recipe, with the place that applied it.
-    pub fn error_in(&mut self, scope: &Scope<'a>, mut diagnostic: Diagnostic) -> Reported {
-        if let (Some(outer), Some(span)) = (scope.applied.first(), diagnostic.span)
-            && *outer != span
-            && !diagnostic.labels.iter().any(|l| l.span == *outer)
-        {
-            diagnostic = diagnostic.also(*outer, "applied here");
-        }
-        self.error(diagnostic)
-    }
-
     /// A type as the language writes it.
     pub fn show(&self, ty: &Ty) -> String {
         let names = |s| self.symbol_name(s);

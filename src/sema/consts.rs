@@ -25,6 +25,15 @@ pub enum Const {
 }
 
 impl Const {
+    /// What the word of a loop stands for: the number or bool that it reads as, else itself.
+    pub fn of_word(word: &str) -> Self {
+        let share = || word.strip_suffix('%').and_then(|w| w.parse().ok()).map(|v: f64| Const::Share(v / 100.0));
+        let number = || word.starts_with(|c: char| c.is_ascii_digit() || c == '-').then(|| word.parse().ok()).flatten();
+        let int = word.parse().ok().map(Const::Int);
+        let known = int.or_else(|| number().map(Const::Float)).or_else(share);
+        known.or_else(|| word.parse().ok().map(Const::Bool)).unwrap_or_else(|| Const::Word(word.to_string()))
+    }
+
     /// The number, if it is one.
     pub fn number(&self) -> Option<f64> {
         match self {

@@ -14,6 +14,15 @@ use crate::plan::{Attr, Attrs};
 use crate::source::Span;
 use crate::syntax::ast::{Arg, BinaryOp, Expr, ExprKind, Ident};
 
+/// What kind of thing a name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Meant {
+    /// Anything that an expression can be.
+    Value,
+    /// A layer, a recipe, a built-in or a task's head.
+    Function,
+}
+
 impl<'a> Checker<'a> {
     /// What an expression means in a scope.
     pub fn eval(&mut self, e: &'a Expr, s: &Scope<'a>) -> Val<'a> {
@@ -54,7 +63,7 @@ impl<'a> Checker<'a> {
     fn pipe(&mut self, value: &'a Expr, into: &'a Expr, s: &Scope<'a>) -> Val<'a> {
         let input = self.eval(value, s);
         if let Val::Func(first) = &input {
-            return match self.eval(into, s) {
+            return match self.function(into, s) {
                 Val::Func(second) => Val::Func(Rc::new(Func::Compose(first.clone(), second))),
                 Val::Error => Val::Error,
                 other => self.not_a_function(&other, into.span, s),
@@ -67,45 +76,57 @@ impl<'a> Checker<'a> {
         match &into.kind {
             ExprKind::Call { callee, args } => self.call(callee, args, Some(inputs), s),
             _ => {
-                let f = self.eval(into, s);
+                let f = self.function(into, s);
                 self.apply(f, inputs, into.span, s)
             }
         }
     }
 
+    /// What stands behind `|>`: a function, so that nothing else is offered for a misspelt name.
+    fn function(&mut self, e: &'a Expr, s: &Scope<'a>) -> Val<'a> {
+        match &e.kind {
+            ExprKind::Name(name) => self.known(name, s).unwrap_or_else(|| self.unknown(name, Meant::Function, s)),
+            _ => self.eval(e, s),
+        }
+    }
+
     /// A name: a parameter or loop name, else an item, else a built-in.
     pub(super) fn name(&mut self, name: &'a Ident, s: &Scope<'a>) -> Val<'a> {
+        self.known(name, s).unwrap_or_else(|| self.unknown(name, Meant::Value, s))
+    }
+
+    /// What a name means, if it means anything.
+    fn known(&mut self, name: &'a Ident, s: &Scope<'a>) -> Option<Val<'a>> {
         if let Some((_, value)) = s.locals.iter().rev().find(|(n, _)| *n == name.text) {
-            return value.clone();
+            return Some(value.clone());
         }
         if let Some(word) = s.loops.get(&name.text) {
-            return match self.symbols.by_name.get(word.as_str()) {
+            return Some(match self.symbols.by_name.get(word.as_str()) {
                 Some(symbol) => {
                     let key = symbol.name;
                     self.item(key, None, name.span, s)
                 }
-                None => Val::Const(Const::Word(word.clone())),
-            };
+                None => Val::Const(Const::of_word(word)),
+            });
         }
         if let Some(symbol) = self.symbols.by_name.get(name.text.as_str()) {
             let key = symbol.name;
-            return self.item(key, None, name.span, s);
+            return Some(self.item(key, None, name.span, s));
         }
-        if let Some(op) = ops::find(&name.text) {
-            return self.bind_builtin(op, &[], None, name.span, s);
-        }
-        self.unknown(name, s)
+        ops::find(&name.text).map(|op| self.bind_builtin(op, &[], None, name.span, s))
     }
 
     /// Reports a name that nothing declares, unless it stood in a slice that did not parse.
-    pub(super) fn unknown(&mut self, name: &'a Ident, s: &Scope<'a>) -> Val<'a> {
+    pub(super) fn unknown(&mut self, name: &'a Ident, meant: Meant, s: &Scope<'a>) -> Val<'a> {
         if self.tolerated.contains(&name.text) {
             return Val::Error;
         }
-        let mut known: Vec<String> = s.locals.iter().map(|(n, _)| n.to_string()).collect();
+        let is_fit = |(_, v): &&(&str, Val<'a>)| meant == Meant::Value || matches!(v, Val::Func(_) | Val::Error);
+        let mut known: Vec<String> = s.locals.iter().filter(is_fit).map(|(n, _)| n.to_string()).collect();
         let fits = |x: &&super::symbols::Symbol<'a>| match x.kind {
             SymbolKind::Metric | SymbolKind::Loss => false,
-            SymbolKind::Data | SymbolKind::Let => s.closed.is_none(),
+            SymbolKind::Data | SymbolKind::Let => s.closed.is_none() && meant == Meant::Value,
+            SymbolKind::Const | SymbolKind::Run => meant == Meant::Value,
             _ => true,
         };
         // What is being read cannot be what it reads.
@@ -131,7 +152,7 @@ impl<'a> Checker<'a> {
         };
         let d =
             Diagnostic::new(codes::WRONG_KIND, span, format!("this is {what}, where a layer or function is needed"));
-        self.fail(s, d)
+        self.fail(s, d.help("after `|>`, and before `(`, stands a layer; values meet in `concat(a, b)` or `a + b`"))
     }
 
     /// Applies a function, or a task's head, to values.
@@ -213,7 +234,7 @@ impl<'a> Checker<'a> {
                         for arg in args {
                             self.eval(&arg.value, s);
                         }
-                        return self.unknown(name, s);
+                        return self.unknown(name, Meant::Function, s);
                     }
                 },
             }

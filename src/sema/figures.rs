@@ -17,6 +17,15 @@ use crate::syntax::ast::{Arg, Expr, ExprKind, Ident, ItemKind};
 /// The functions of figures.
 const FUNCTIONS: &[&str] = &["mean", "min", "all_correct"];
 
+/// The first of many words, and how many there are.
+fn first_words(words: &[&str]) -> String {
+    const SHOWN: usize = 8;
+    match words.len() {
+        0..=SHOWN => list_words(words).replace(" or ", " and "),
+        many => format!("{} and {} more", list_words(&words[..SHOWN]).replace(" or ", ", "), many - SHOWN),
+    }
+}
+
 impl<'a> Checker<'a> {
     /// A `metric` item, when nothing in it is wrong.
     pub(super) fn metric_item(&mut self, symbol: &Symbol<'a>, member: usize) -> Option<MetricPlan> {
@@ -282,9 +291,13 @@ impl<'a> Checker<'a> {
             None => (codes::UNKNOWN_NAME, format!("no task is named '{word}'")),
         };
         let mut d = Diagnostic::new(code, at, message);
-        if let Some(near) = self.symbols.nearest(word, |k| k == SymbolKind::Task) {
-            d = d.fix(at, near, format!("did you mean '{near}'?"));
-        }
+        let tasks = self.symbols.by_name.values().filter(|x| x.kind == SymbolKind::Task);
+        let tasks: Vec<&str> = tasks.map(|x| x.name).collect();
+        d = match self.symbols.nearest(word, |k| k == SymbolKind::Task) {
+            Some(near) => d.fix(at, near, format!("did you mean '{near}'?")),
+            None if tasks.is_empty() => d.help("the program has no task yet"),
+            None => d.help(format!("its tasks are {}", first_words(&tasks))),
+        };
         Err(self.error_in(s, d))
     }
 }

@@ -63,7 +63,9 @@ impl<'a> Checker<'a> {
             SymbolKind::Task => self.task_head(symbol, member, span).map_or(Val::Error, Val::Task),
             SymbolKind::Loss | SymbolKind::Metric => {
                 let message = format!("'{}' is {}, where a value is needed", symbol.name, symbol.kind.noun());
-                self.fail(s, Diagnostic::new(codes::WRONG_KIND, span, message).also(symbol.span, "declared here"))
+                self.fail(s, Diagnostic::new(codes::WRONG_KIND, span, message)
+                    .also(symbol.span, "declared here")
+                    .help("a loss or metric is reported as it is; name the values that it is made of"))
             }
             SymbolKind::Run => {
                 let message = format!("this build does not read trained runs such as '{}' yet", symbol.name);
@@ -192,7 +194,7 @@ impl<'a> Checker<'a> {
             self.eval(base, s);
             return self.fail(s, Diagnostic::new(codes::WRONG_KIND, base.span, "only a family can be indexed"));
         };
-        let Some(symbol) = self.symbols.by_name.get(name.text.as_str()).cloned() else { return self.unknown(name, s) };
+        let Some(symbol) = self.symbols.by_name.get(name.text.as_str()).cloned() else { return self.unknown(name, super::eval::Meant::Value, s) };
         match self.member_position(&symbol, indices, name.span, s) {
             Ok(member) => self.item(symbol.name, Some(member), name.span, s),
             Err(Reported) => Val::Error,
@@ -210,7 +212,7 @@ impl<'a> Checker<'a> {
         if !symbol.is_family() {
             let message = format!("'{}' is no family, so it has no members to index", symbol.name);
             let d = Diagnostic::new(codes::WRONG_KIND, span, message).also(symbol.span, "declared here");
-            return Err(self.error_in(s, d));
+            return Err(self.error_in(s, d.help(format!("write `{}` without an index", symbol.name))));
         }
         let words: Vec<String> = indices.iter().map(|e| self.index_word(e, s)).collect();
         let named = |m: &usize| {
@@ -302,12 +304,14 @@ impl<'a> Checker<'a> {
             Val::Error => Val::Error,
             Val::Tuple(parts) => {
                 let message = format!("{} names take a tuple of {} apart", l.names.len(), parts.len());
-                self.fail(s, Diagnostic::new(codes::WRONG_INPUT, l.value.span, message))
+                let d = Diagnostic::new(codes::WRONG_INPUT, l.value.span, message);
+                self.fail(s, d.help(format!("write {} names between the parentheses", parts.len())))
             }
-            _ => self.fail(
-                s,
-                Diagnostic::new(codes::WRONG_INPUT, l.value.span, "this is no tuple, so it cannot be taken apart"),
-            ),
+            _ => {
+                let message = "this is no tuple, so it cannot be taken apart";
+                let d = Diagnostic::new(codes::WRONG_INPUT, l.value.span, message);
+                self.fail(s, d.help("write `let name = …`, without parentheses around the name"))
+            }
         }
     }
 
@@ -442,7 +446,10 @@ impl<'a> Checker<'a> {
                 if params.len() != inputs.len() {
                     let message =
                         format!("'{}' takes {} and gets {}", symbol.name, inputs_word(params.len()), inputs.len());
-                    let d = Diagnostic::new(codes::MISSING_ARGUMENT, span, message).also(symbol.span, "declared here");
+                    let names: Vec<&str> = params.iter().map(|p| p.name.text.as_str()).collect();
+                    let d = Diagnostic::new(codes::MISSING_ARGUMENT, span, message)
+                        .also(symbol.span, "declared here")
+                        .help(format!("it is called as `{}({})`", symbol.name, names.join(", ")));
                     return self.fail(&Scope::default(), d);
                 }
                 scope.locals =
@@ -493,7 +500,9 @@ impl<'a> Checker<'a> {
         chain.push((span.file.0, span.start));
         if chain.len() > 64 {
             let message = format!("the recipe '{}' expands without end", def.name.text);
-            return self.fail(s, Diagnostic::new(codes::CYCLE, span, message).also(def.name.span, "declared here"));
+            return self.fail(s, Diagnostic::new(codes::CYCLE, span, message)
+                .also(def.name.span, "declared here")
+                .help("a recipe cannot use itself; `repeat(n, f)` applies a layer n times"));
         }
         let mut scope = Scope { locals, chain, closed: Some(&def.name.text), ..s.clone() };
         scope.applied.push(span);
@@ -551,7 +560,10 @@ impl<'a> Checker<'a> {
             }
             let Some(default) = &p.default else {
                 let message = format!("'{}' needs its argument '{}'", def.name.text, p.name.text);
-                let d = Diagnostic::new(codes::MISSING_ARGUMENT, span, message).also(p.name.span, "declared here");
+                let names: Vec<&str> = def.params.iter().map(|p| p.name.text.as_str()).collect();
+                let d = Diagnostic::new(codes::MISSING_ARGUMENT, span, message)
+                    .also(p.name.span, "declared here")
+                    .help(format!("it is called as `{}({})`", def.name.text, names.join(", ")));
                 return Err(self.error_in(s, d));
             };
             let value = self.eval(default, &Scope { locals: locals.clone(), ..Scope::default() });

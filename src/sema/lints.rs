@@ -1,8 +1,12 @@
 //! What only a look at the whole program shows: names that nothing uses, gold that leaks,
 //! parameters that no loss reaches, tasks that share nothing, adversaries that help.
 
+mod exposure;
+mod methods;
+mod reach;
+
 use rustc_hash::FxHashSet;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::call::TaskId;
 use super::checker::Checker;
@@ -42,12 +46,27 @@ pub(super) fn names(c: &mut Checker<'_>, files: &[Parse]) {
     c.diagnostics.append(&mut unused);
 }
 
-/// Checks of the whole graph, in the order they are reported.
-pub(super) fn graph(c: &mut Checker<'_>, m: &Model) {
-    for lint in [unreached, nothing_shared, not_reversed] {
-        let mut found = lint(m);
-        c.diagnostics.append(&mut found);
-    }
+/// Checks of the whole program, each a function.
+const WARNINGS: &[fn(&Model) -> Vec<Diagnostic>] = &[
+    reach::unreached,
+    reach::frozen,
+    reach::nothing_shared,
+    not_reversed,
+    methods::idle_balance,
+    methods::passed_over,
+];
+
+/// Checks of the whole program whose findings are often meant.
+const NOTES: &[fn(&Model) -> Vec<Diagnostic>] = &[exposure::forced_labels, exposure::gold_inputs];
+
+/// Adds what the whole program shows to be wrong.
+pub(super) fn graph(diagnostics: &mut Vec<Diagnostic>, m: &Model) {
+    diagnostics.extend(WARNINGS.iter().flat_map(|lint| lint(m)));
+}
+
+/// What the whole program shows that is often meant.
+pub(super) fn notes(m: &Model) -> Vec<Diagnostic> {
+    NOTES.iter().flat_map(|lint| lint(m)).collect()
 }
 
 /// The inputs through which a value is computed at prediction time.
@@ -151,89 +170,6 @@ impl Walk {
     }
 }
 
-/// For each parameter, whether a gradient from `roots` reaches it.
-fn reached(graph: &Graph, roots: impl IntoIterator<Item = NodeId>) -> Vec<bool> {
-    let mut params = vec![false; graph.params.len()];
-    let mut walk = Walk::new(graph);
-    walk.from(roots, |id| {
-        let node = graph.node(id);
-        node.params.iter().for_each(|p| params[p.0] = true);
-        if crate::ops::cuts_gradient(node.op) { &[] } else { &node.inputs }
-    });
-    params
-}
-
-/// The layer or task that a parameter belongs to: its path without the last word.
-fn owner(name: &str) -> &str {
-    name.rsplit_once('.').map_or(name, |(owner, _)| owner)
-}
-
-fn unreached(m: &Model) -> Vec<Diagnostic> {
-    let roots = m.tasks.iter().filter_map(|t| t.built.loss).chain(m.losses.iter().map(|l| l.node));
-    let reached = reached(&m.graph, roots);
-    let mut owners: BTreeMap<Span, &str> = BTreeMap::new();
-    for (i, p) in m.graph.params.iter().enumerate() {
-        if !reached[i] {
-            owners.entry(p.span).or_insert_with(|| owner(&p.name));
-        }
-    }
-    let warn = |(span, owner): (Span, &str)| {
-        Diagnostic::new(codes::UNREACHED, span, format!("no loss reaches the parameters of '{owner}'"))
-            .help("what reads it may pass no gradient (`detach`, `.label`), or no task may read it at all")
-    };
-    owners.into_iter().map(warn).collect()
-}
-
-/// Which tasks compute with something.
-#[derive(Clone, Copy, PartialEq)]
-enum Users {
-    None,
-    One(usize),
-    Many,
-}
-
-impl Users {
-    fn and(self, other: Self) -> Self {
-        match (self, other) {
-            (Users::None, users) | (users, Users::None) => users,
-            (one, other) if one == other => one,
-            _ => Users::Many,
-        }
-    }
-}
-
-/// Warns of a task that computes with no parameter that any other task computes with.
-fn nothing_shared(m: &Model) -> Vec<Diagnostic> {
-    let trained: Vec<(&ModelTask, NodeId)> = m.tasks.iter().filter_map(|t| Some((t, t.built.loss?))).collect();
-    if trained.len() < 2 || m.losses.iter().any(|l| reached(&m.graph, [l.node]).contains(&true)) {
-        return Vec::new();
-    }
-    let shares = shares(&m.graph, trained.iter().map(|(_, loss)| *loss));
-    let warn = |(t, _): &(&ModelTask, NodeId)| {
-        Diagnostic::new(codes::NOTHING_SHARED, t.span, format!("'{}' shares no parameter with any other task", t.name))
-            .help("let it read a layer that another task reads too, or train it in a program of its own")
-    };
-    trained.iter().filter(|(_, loss)| !shares[loss.0]).map(warn).collect()
-}
-
-/// For each node, whether it computes with a parameter that the losses of two tasks depend on.
-/// Inputs stand before what reads them, so one pass down and one up see everything.
-fn shares(graph: &Graph, losses: impl Iterator<Item = NodeId>) -> Vec<bool> {
-    let mut nodes = vec![Users::None; graph.nodes.len()];
-    let mut params = vec![Users::None; graph.params.len()];
-    losses.enumerate().for_each(|(task, loss)| nodes[loss.0] = nodes[loss.0].and(Users::One(task)));
-    for (at, node) in graph.nodes.iter().enumerate().rev() {
-        let users = nodes[at];
-        node.params.iter().for_each(|p| params[p.0] = params[p.0].and(users));
-        node.inputs.iter().for_each(|input| nodes[input.0] = nodes[input.0].and(users));
-    }
-    let mut shares = vec![false; graph.nodes.len()];
-    for (at, node) in graph.nodes.iter().enumerate() {
-        shares[at] = node.params.iter().any(|p| params[p.0] == Users::Many) || node.inputs.iter().any(|i| shares[i.0]);
-    }
-    shares
-}
-
 /// Warns of a task that tells data sets apart without a reversed gradient.
 fn not_reversed(m: &Model) -> Vec<Diagnostic> {
     let tells_apart = |t: &&ModelTask| t.built.gold.is_some_and(|g| m.graph.node(g).op == "index");
@@ -260,7 +196,7 @@ fn not_reversed(m: &Model) -> Vec<Diagnostic> {
 }
 
 /// Drops the warnings that a comment `// allow(W0402)` on the line before silences.
-pub(super) fn allow(diagnostics: &mut Vec<Diagnostic>, files: &[Parse], sources: &SourceMap) {
+pub fn allow(diagnostics: &mut Vec<Diagnostic>, files: &[Parse], sources: &SourceMap) {
     let mut allowed: FxHashSet<(u32, u32, String)> = FxHashSet::default();
     for comment in files.iter().flat_map(|f| &f.trivia) {
         let Some(rest) = comment.text.split("allow(").nth(1) else { continue };

@@ -8,6 +8,7 @@ pub mod checker;
 pub mod consts;
 mod data;
 pub mod eval;
+mod expand;
 mod figures;
 pub mod graph;
 pub mod items;
@@ -23,3 +24,4 @@ pub mod types;
 mod walk;
 
 pub use analysis::{Analysis, Program, check, read};
+pub use lints::allow;

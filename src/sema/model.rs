@@ -108,8 +108,39 @@ pub struct Model {
     /// Training; indices of tasks and losses are positions in the lists above, those of
     /// parameters positions in the graph's.
     pub train: TrainPlan,
+    /// Where each stage says how it is trained.
+    pub stage_places: Vec<StagePlaces>,
+    /// The ways to balance that are asked for.
+    pub balances: Vec<Balance>,
     /// Operations that this build checks but does not run, with their places.
     pub not_run: Vec<(String, Span)>,
+}
+
+/// Where a stage says how it is trained, itself or the `train` block for it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StagePlaces {
+    /// The value of `sample`.
+    pub sample: Option<Span>,
+    /// The value of `batch`.
+    pub batch: Option<Span>,
+}
+
+impl StagePlaces {
+    /// Those of a block, over those that it inherits.
+    pub fn of(block: &Bound<'_>, inherited: &Self) -> Self {
+        Self { sample: block.span("sample").or(inherited.sample), batch: block.span("batch").or(inherited.batch) }
+    }
+}
+
+/// A way to balance that a block asks for.
+#[derive(Clone, Debug)]
+pub struct Balance {
+    /// Its word.
+    pub word: &'static str,
+    /// Where it stands.
+    pub at: Span,
+    /// The tasks that it would balance.
+    pub tasks: Vec<usize>,
 }
 
 /// A task of a checked program.

@@ -32,6 +32,8 @@ impl<'a> Checker<'a> {
             let shown = self.show(&ty);
             let message = format!("'{}' does not have its stated type: this is {shown}", symbol.name);
             self.error_in(s, Diagnostic::new(codes::SIGNATURE, dims.span, message));
+            // What comes out follows from what went in.
+            return;
         }
     }
 

@@ -50,12 +50,14 @@ impl SymbolKind {
 pub struct Family {
     /// One map from loop name to word for each member.
     pub members: Vec<LiteMap<String, String>>,
+    /// Where each member stands in the list that the innermost loop runs over.
+    pub at: Vec<Span>,
 }
 
 impl Family {
     /// One member without loop names.
     pub fn alone() -> Rc<Self> {
-        Rc::new(Self { members: vec![LiteMap::new()] })
+        Rc::new(Self { members: vec![LiteMap::new()], at: Vec::new() })
     }
 }
 
@@ -87,6 +89,11 @@ impl Symbol<'_> {
     /// The words that index member `m`.
     pub fn words(&self, m: usize) -> Vec<String> {
         self.index.iter().map(|v| self.family.members[m].get(*v).cloned().unwrap_or_default()).collect()
+    }
+
+    /// Where member `m` stands in the list of its loop.
+    pub fn member_at(&self, m: usize) -> Option<Span> {
+        self.family.at.get(m).copied().filter(|_| self.is_family())
     }
 
     /// The members with distinct words, as positions in the family.
@@ -171,7 +178,8 @@ impl<'a> Collector<'a, '_> {
         } else if let Some(first) = self.symbols.train {
             self.diagnostics.push(
                 Diagnostic::new(codes::DUPLICATE_NAME, train.keyword, "a second `train` block")
-                    .also(first.keyword, "the first is here"),
+                    .also(first.keyword, "the first is here")
+                    .help("put the settings of both into one block"),
             );
         } else {
             self.symbols.train = Some(train);
@@ -179,7 +187,7 @@ impl<'a> Collector<'a, '_> {
     }
 
     fn family(&mut self, f: &'a ast::For, outer: &Rc<Family>) {
-        let family = (self.consts)(&f.list).and_then(|list| unroll(&f.binder, &list, f.list.span, outer));
+        let family = (self.consts)(&f.list).and_then(|list| unroll(&f.binder, &list, &places(&f.list, &self.symbols), outer));
         match family {
             Ok(family) => self.items(&f.items, &Rc::new(family)),
             Err(d) => {
@@ -266,8 +274,31 @@ impl<'a> Collector<'a, '_> {
     }
 }
 
+/// The list of a loop and each member in it: those of the const where it names one.
+pub fn places(list: &ast::Expr, symbols: &Symbols<'_>) -> Places {
+    let named = match &list.kind {
+        ast::ExprKind::Name(name) => symbols.by_name.get(name.text.as_str()).map(|s| &s.item.kind),
+        _ => None,
+    };
+    let written = match named {
+        Some(ItemKind::Const(known)) => &known.value,
+        _ => list,
+    };
+    match &written.kind {
+        ast::ExprKind::List(parts) => Places { list: list.span, members: parts.iter().map(|p| p.span).collect() },
+        _ => Places { list: list.span, members: Vec::new() },
+    }
+}
+
+/// Where the list of a loop stands, and where its members do.
+pub struct Places {
+    list: Span,
+    members: Vec<Span>,
+}
+
 /// Every choice of words that a loop inside `outer` binds.
-pub fn unroll(binder: &ast::Binder, list: &Const, at: Span, outer: &Family) -> Result<Family, Diagnostic> {
+pub fn unroll(binder: &ast::Binder, list: &Const, places: &Places, outer: &Family) -> Result<Family, Diagnostic> {
+    let at = places.list;
     let Const::List(members) = list else {
         return Err(Diagnostic::new(codes::BAD_ARGUMENT, at, "a `for` runs over a list")
             .help("write a list such as `[books, dvd]`, or the name of a const that is one"));
@@ -276,19 +307,26 @@ pub fn unroll(binder: &ast::Binder, list: &Const, at: Span, outer: &Family) -> R
     let outer = if outer.members.is_empty() { &plain } else { &outer.members };
     let mut family = Family::default();
     for bound in outer {
-        for member in members {
+        for (nth, member) in members.iter().enumerate() {
             let words: Vec<String> = match member {
                 Const::Tuple(parts) => parts.iter().map(Const::word).collect(),
                 one => vec![one.word()],
             };
             if words.len() != binder.names.len() {
-                let message =
-                    format!("this `for` binds {} names, but a member has {} parts", binder.names.len(), words.len());
-                return Err(Diagnostic::new(codes::BAD_ARGUMENT, binder.span, message).also(at, "the list is here"));
+                let (names, parts) = (binder.names.len(), words.len());
+                let plural = |n: usize| if n == 1 { "" } else { "s" };
+                let message = format!(
+                    "this `for` binds {names} name{}, but a member has {parts} part{}",
+                    plural(names),
+                    plural(parts)
+                );
+                return Err(Diagnostic::new(codes::BAD_ARGUMENT, binder.span, message).also(places.members.get(nth).copied().unwrap_or(at), "this member")
+                    .help("write as many names as each member has parts"));
             }
             let mut bound = bound.clone();
             bound.extend(binder.names.iter().map(|n| n.text.clone()).zip(words));
             family.members.push(bound);
+            family.at.push(places.members.get(nth).copied().unwrap_or(at));
         }
     }
     Ok(family)

@@ -148,13 +148,14 @@ impl<'a> Checker<'a> {
     }
 
     fn unknown_setting(&mut self, span: Span, name: &str, own: &'static ops::Signature, s: &Scope<'a>) {
-        let all: Vec<&str> = own.args.iter().chain(ops::tasks::COMMON.args).map(|a| a.name).collect();
+        let shared = ops::tasks::COMMON.args.iter().filter(|a| own.arg(a.name).is_none());
+        let all: Vec<&str> = own.args.iter().chain(shared).map(|a| a.name).collect();
         let mut d =
             Diagnostic::new(codes::UNKNOWN_SETTING, span, format!("a `{}` task has no setting '{name}'", own.name));
         if let Some(near) = suggest::nearest(name, all.iter().copied()) {
             d = d.fix(span, near, format!("did you mean '{near}'?"));
-        } else if ops::training::TRAIN.arg(name).is_some() {
-            d = d.help(format!("'{name}' is a setting of the `train` block"));
+        } else if let Some(place) = ops::training::belongs(name) {
+            d = d.help(place);
         } else {
             d = d.help(format!("it has {}", ops::list_words(&all)));
         }
@@ -255,7 +256,7 @@ impl<'a> Checker<'a> {
         let value = self.constant(e, s)?;
         value.number().ok_or(()).map_err(|()| {
             let message = format!("a weight is a number, and this is {}", value.noun());
-            self.error_in(s, Diagnostic::new(codes::BAD_SETTING, e.span, message))
+            self.error_in(s, Diagnostic::new(codes::BAD_SETTING, e.span, message).help("write one such as `weight: 0.5`"))
         })
     }
 
@@ -435,7 +436,7 @@ impl<'a> Checker<'a> {
         let missing = |c: &mut Self, what: &str| {
             let task = c.tasks[id.0].name.clone();
             let d = Diagnostic::new(codes::UNKNOWN_FIELD, name.span, format!("the task '{task}' has no {what}"));
-            c.error_in(s, d)
+            c.error_in(s, d.help(format!("read what it predicts, such as `{task}.label`")))
         };
         let node = match name.text.as_str() {
             "hidden" => built.hidden,

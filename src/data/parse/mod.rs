@@ -4,6 +4,7 @@ mod scalar;
 mod structure;
 mod tokens;
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -11,6 +12,7 @@ use serde_json::Value;
 use super::fault::{Fault, Read, count};
 use super::formats::{Raw, Record};
 use super::lexicon::Lexicon;
+use super::odd::Odd;
 use super::spec::{DataSpec, FieldType};
 use super::value::FieldValue;
 use crate::diagnostics::codes;
@@ -69,6 +71,8 @@ pub(super) struct Context<'a> {
     pub along: &'a str,
     /// Words and labels.
     pub lexicon: &'a Lexicon,
+    /// What is strange in the field without being a mistake.
+    pub odd: &'a Cell<Odd>,
 }
 
 impl Parser {
@@ -82,10 +86,17 @@ impl Parser {
 
     /// The typed fields of a record, in the order declared.
     pub fn parse(&self, record: &Record) -> Read<Vec<FieldValue>> {
+        self.parse_noting(record, |_, _| {})
+    }
+
+    /// As [`Parser::parse`]; `note` hears what is strange in each field.
+    pub fn parse_noting(&self, record: &Record, mut note: impl FnMut(usize, Odd)) -> Read<Vec<FieldValue>> {
         let mut values = vec![FieldValue::Missing; self.spec.fields.len()];
         let mut axes = vec![Axis::None; self.spec.fields.len()];
         for &(field, along) in &self.order {
+            let odd = Cell::default();
             let context = Context {
+                odd: &odd,
                 axis: along.map_or(&Axis::None, |a| &axes[a]),
                 along: along.map_or("", |a| &self.spec.fields[a].name),
                 lexicon: &self.lexicon,
@@ -93,6 +104,7 @@ impl Parser {
             let (value, axis) = self.field(field, along.is_some(), &context, record).map_err(|e| e.of(field))?;
             values[field] = value;
             axes[field] = axis;
+            note(field, odd.get());
         }
         Ok(values)
     }

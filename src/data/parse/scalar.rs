@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{Axis, Context, Fault, FieldValue, Raw, Read, json, kind, label, length_fault, word, words};
 use crate::data::fault::count;
 use crate::data::lexicon::Lexicon;
+use crate::data::odd::Odd;
 use crate::data::value::MISSING;
 
 /// One label.
@@ -166,6 +167,7 @@ pub fn tags(raw: &Raw, name: &str, context: &Context<'_>) -> Read<(FieldValue, A
     if texts.len() != full {
         return Err(length_fault(name, texts.len(), "tag", context.along, full, context.axis));
     }
+    context.odd.set(Odd::of_tags(&texts));
     let mut ids: Vec<u32> = texts.iter().map(|t| label(t, context.lexicon)).collect();
     match context.axis {
         Axis::Spans(map) => {

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{Axis, Context, Fault, FieldValue, Raw, Read, json, kind, label, length_fault, word, words};
 use crate::data::fault::count;
+use crate::data::odd::Odd;
 use crate::data::value::{Labelled, MISSING, Node, Range, Relation};
 
 fn fault<T>(text: String) -> Read<T> {
@@ -117,6 +118,7 @@ fn tagged(raw: &Raw, name: &str, context: &Context<'_>) -> Read<(FieldValue, Axi
     if matches!(context.axis, Axis::Members(_)) || tags.len() != full {
         return Err(length_fault(name, tags.len(), "tag", context.along, full, context.axis));
     }
+    context.odd.set(Odd::of_tags(&tags));
     let found = from_bio(&tags);
     let mut map = Vec::with_capacity(found.len());
     let mut spans = Vec::new();
@@ -228,6 +230,7 @@ pub fn tree(raws: &[Raw], name: &str, context: &Context<'_>) -> Read<FieldValue>
     }
     let heads = heads.iter().enumerate().map(|(i, h)| head(i, h, full, name)).collect::<Read<Vec<u32>>>()?;
     acyclic(&heads, name)?;
+    context.odd.set(Odd::of_heads(&heads));
     let node = |(i, &head): (usize, &u32)| match head != MISSING && head as usize > kept {
         true => Node { head: MISSING, label: MISSING },
         false => Node { head, label: labels.get(i).map_or(MISSING, |l| label(l, context.lexicon)) },

@@ -80,7 +80,7 @@ pub fn wrong_gold<'a>(c: &mut Checker<'a>, kind: &str, ty: &Ty, span: Span, want
         Ty::Label(on, _) if on.axes.is_empty() => Some("classify"),
         Ty::Label(..) => Some("tag"),
         Ty::Vector(..) => Some("regress"),
-        Ty::Tokens(_) => None,
+        Ty::Tokens(_) => Some("generate"),
         Ty::Gold(_, kind, _) => match kind.word() {
             "labels" => Some("multilabel"),
             "spans" => Some("tag"),

@@ -1,9 +1,9 @@
 //! Costs of a small plan, by hand.
 
 use super::*;
-use crate::report::picture::tests::{family, plan};
+pub(crate) use crate::report::picture::tests::{family, plan};
 
-const LOAD: Load = Load { batches: 10, examples: 4.0, tokens: 40.0 };
+pub(crate) const LOAD: Load = Load { batches: 10, examples: 4.0, tokens: 40.0, pairs: 400.0 };
 
 #[test]
 fn parameters_by_layer() {

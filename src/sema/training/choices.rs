@@ -7,6 +7,7 @@ use crate::plan::{BalancePlan, BatchPlan, Length, OptimizerPlan, SamplePlan, Sch
 use crate::sema::call::{Bound, Checked, Reported, Scope};
 use crate::sema::checker::Checker;
 use crate::sema::consts::Const;
+use crate::sema::model::Balance;
 use crate::sema::suggest;
 use crate::source::Span;
 use crate::syntax::ast::{Arg, Expr, ExprKind, Ident};
@@ -80,7 +81,7 @@ impl<'a> Checker<'a> {
             Ok(Const::Int(n @ 1..)) => BatchPlan::Examples(n as usize),
             Ok(_) => {
                 let message = "'batch' is a number of examples, at least 1, or `tokens(4096)`";
-                self.error_in(s, Diagnostic::new(codes::BAD_SETTING, e.span, message));
+                self.error_in(s, Diagnostic::new(codes::BAD_SETTING, e.span, message).help("write `batch: 32`"));
                 default
             }
             Err(Reported) => default,
@@ -144,6 +145,7 @@ impl<'a> Checker<'a> {
     /// Reports what the language has and this build does not train with.
     fn not_yet(&mut self, word: &Ident, s: &Scope<'a>) {
         let d = Diagnostic::new(codes::NOT_RUN_YET, word.span, format!("this build does not run '{}' yet", word.text));
+        self.not_yet += 1;
         self.error_in(s, d);
     }
 
@@ -211,9 +213,10 @@ impl<'a> Checker<'a> {
         SamplePlan::Ratio { tasks, weights }
     }
 
-    pub(super) fn balance(&mut self, e: &'a Expr, s: &Scope<'a>) -> BalancePlan {
+    pub(super) fn balance(&mut self, e: &'a Expr, tasks: &[usize], s: &Scope<'a>) -> BalancePlan {
         let none = BalancePlan::Weighted { weights: vec![] };
         let Ok((signature, word, args)) = self.choice("balance", e, sigs::BALANCES, s) else { return none };
+        self.balances.push(Balance { word: signature.name, at: word.span, tasks: tasks.to_vec() });
         if !sigs::runs(signature.name) {
             self.not_yet(word, s);
             return none;

@@ -7,8 +7,9 @@ use indexmap::IndexMap;
 
 use super::call::{Bound, Scope};
 use super::checker::Checker;
+use super::model::StagePlaces;
 use super::suggest;
-use super::symbols::{Symbol, unroll};
+use super::symbols::{Symbol, places, unroll};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::ops::{list_words, training as sigs};
 use crate::plan::{MetricPlan, StagePlan, TrainPlan};
@@ -31,13 +32,15 @@ impl<'a> Checker<'a> {
         };
         let mut base = self.default_stage();
         self.stage_settings(&mut base, &bound, &scope, metrics);
-        let mut stages = self.stage_plans(train.map_or(&[], |t| &t.stages), &base, metrics);
+        let places = StagePlaces::of(&bound, &StagePlaces::default());
+        let mut stages = self.stage_plans(train.map_or(&[], |t| &t.stages), &base, &places, metrics);
         if stages.is_empty() {
             stages.push(base);
+            self.stage_places.push(places);
         }
         let device = bound.any("device").map_or_else(|| "auto".to_string(), |e| self.device(e, &scope));
         self.check_updates();
-        let sound = !self.diagnostics[before..].iter().any(Diagnostic::is_error);
+        let sound = !self.diagnostics[before..].iter().any(|d| d.is_error() && d.code != codes::NOT_RUN_YET);
         sound.then(|| TrainPlan {
             seed: bound.int("seed").unwrap_or(1) as u64,
             device,
@@ -46,12 +49,19 @@ impl<'a> Checker<'a> {
         })
     }
 
-    fn stage_plans(&mut self, entries: &'a [StageEntry], base: &StagePlan, metrics: &[MetricPlan]) -> Vec<StagePlan> {
+    fn stage_plans(
+        &mut self,
+        entries: &'a [StageEntry],
+        base: &StagePlan,
+        places: &StagePlaces,
+        metrics: &[MetricPlan],
+    ) -> Vec<StagePlan> {
         let written = self.stages(entries);
-        let all: Stages = written.iter().map(|(stage, s)| (stage_name(&stage.decl, s), stage.decl.span)).collect();
+        let all: Stages = written.iter().map(|(stage, s, _)| (stage_name(&stage.decl, s), stage.decl.span)).collect();
         let mut known = Stages::new();
         let mut plans: Vec<StagePlan> = Vec::new();
-        for (stage, scope) in written {
+        for (stage, scope, member) in written {
+            self.expanding = member.map(|member| (stage.span, member));
             let name = stage_name(&stage.decl, &scope);
             if let Some(first) = known.get(&name) {
                 let message = format!("the stage '{name}' is declared twice");
@@ -68,28 +78,30 @@ impl<'a> Checker<'a> {
             plan.after = bound.any("after").and_then(|e| self.after(e, &known, &all, &scope));
             known.insert(name, stage.decl.span);
             plans.push(plan);
+            self.stage_places.push(StagePlaces::of(&bound, places));
         }
+        self.expanding = None;
         plans
     }
 
-    /// The stages with their loop names, loops unrolled.
-    fn stages(&mut self, entries: &'a [StageEntry]) -> Vec<(&'a Stage, Scope<'a>)> {
+    /// The stages with their loop names and the place of their member, loops unrolled.
+    fn stages(&mut self, entries: &'a [StageEntry]) -> Vec<(&'a Stage, Scope<'a>, Option<Span>)> {
         let mut found = Vec::new();
         for entry in entries {
             match entry {
                 StageEntry::Stage(stage) => {
                     self.stage_index(&stage.decl, &[]);
-                    found.push((stage, Scope::default()));
+                    found.push((stage, Scope::default(), None));
                 }
                 StageEntry::For { binder, list, stages, .. } => {
                     let bound: Vec<&str> = binder.names.iter().map(|n| n.text.as_str()).collect();
                     stages.iter().for_each(|stage| self.stage_index(&stage.decl, &bound));
                     let Ok(values) = self.constant(list, &Scope::default()) else { continue };
-                    match unroll(binder, &values, list.span, &Default::default()) {
+                    match unroll(binder, &values, &places(list, &self.symbols), &Default::default()) {
                         Ok(family) => {
-                            for loops in family.members {
+                            for (loops, at) in family.members.into_iter().zip(family.at) {
                                 let scope = Scope { loops, ..Scope::default() };
-                                found.extend(stages.iter().map(|s| (s, scope.clone())));
+                                found.extend(stages.iter().map(|s| (s, scope.clone(), Some(at))));
                             }
                         }
                         Err(d) => {

@@ -76,7 +76,7 @@ impl<'a> Checker<'a> {
         }
         self.stage_tasks(plan, b, s);
         if let Some(e) = b.any("balance") {
-            plan.balance = self.balance(e, s);
+            plan.balance = self.balance(e, &plan.tasks, s);
         }
         self.stage_sample(plan, b, s);
         match b.any("select") {

@@ -63,7 +63,7 @@ impl<'a> Stage<'a> {
             optimizer: optimizer_of(plan, stage, model),
             balancer: balancer_of(&stage.balance, &stage.optimizer, plan),
             pace: Pace::new(&stage.schedule, 0),
-            watch: Watch::new(plan, model.params().len()),
+            watch: Watch::new(model.params().len()),
             sampler: sampler_of(&stage.sample),
             streams: streams.collect(),
             tasks,

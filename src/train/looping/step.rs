@@ -22,8 +22,8 @@ use crate::train::trainee::{Asked, LossSource, LossTerm, Trainee};
 #[derive(Default)]
 struct Progress {
     losses: BTreeMap<LossSource, NamedLoss>,
-    /// Sources whose gradient was asked for.
-    active: BTreeSet<LossSource>,
+    /// Sources whose gradient was asked for, and on which data set.
+    active: BTreeSet<(LossSource, usize)>,
     total: f64,
     examples: usize,
     tokens: usize,
@@ -95,24 +95,27 @@ impl<M: Trainee, F: Feed<Batch = M::Batch>> Run<'_, M, F> {
         let asked = taken.iter().map(|(data, batch, sources, seed)| Asked { data: *data, batch, sources, seed: *seed });
         let terms = self.model.joint_losses(&asked.collect::<Vec<_>>());
         let terms = terms.map_err(|error| self.failed("a loss", progress, &error))?;
-        let terms: Vec<LossTerm> = terms.into_iter().flatten().collect();
+        let sets = taken.iter().map(|(data, ..)| *data);
+        let terms = sets.zip(terms).flat_map(|(data, terms)| terms.into_iter().map(move |term| (data, term)));
+        let terms: Vec<(usize, LossTerm)> = terms.collect();
         self.add_gradients(stage, &terms, share, progress)
     }
 
-    /// Adds the gradients of losses, times `share`.
+    /// Adds the gradients of losses, each on its data set, times `share`.
     fn add_gradients(
         &mut self,
         stage: &mut Stage,
-        terms: &[LossTerm],
+        terms: &[(usize, LossTerm)],
         share: f64,
         progress: &mut Progress,
     ) -> Result<(), Diagnostic> {
         let mut by_mask: BTreeMap<Option<&[usize]>, Tensor> = BTreeMap::new();
-        for term in terms {
+        for (data, term) in terms {
             let factor = self.weigh(stage, term, share, progress)?;
             if factor == 0.0 {
                 continue;
             }
+            progress.active.insert((term.source, *data));
             let weighed = term.value.to_dtype(DType::F32).and_then(|value| value.affine(factor, 0.0));
             let mask = self.mask_of(term.source);
             let sum = match by_mask.remove(&mask) {
@@ -149,9 +152,6 @@ impl<M: Trainee, F: Feed<Batch = M::Batch>> Run<'_, M, F> {
             stage.balancer.observe(task, value, share);
         }
         progress.total += share * (factor * value + penalty);
-        if factor != 0.0 {
-            progress.active.insert(term.source);
-        }
         progress.note_loss(name_of(self.plan, term.source), term, value, factor);
         Ok(factor * share)
     }
@@ -181,15 +181,15 @@ impl<M: Trainee, F: Feed<Batch = M::Batch>> Run<'_, M, F> {
             |(index, param): (usize, &Param)| if param.trainable { grads.written(index) } else { Written::Nothing };
         let written: Vec<Written> = params.iter().enumerate().map(of).collect();
         let touched = |param: usize| written[param] != Written::Nothing;
-        if let Some((source, param)) = stage.watch.untouched(&progress.active, params, touched) {
+        if let Some((source, param)) = stage.watch.untouched(self.plan, &progress.active, params, touched) {
             return Err(no_gradient(self.plan, source, param));
         }
         let mut flat = grads.lock();
         let squares = squares(params, &flat, &written);
         if let Some(sick) = squares.iter().position(|s| s.is_some_and(|s| !s.is_finite())) {
             let message = format!("the gradient of `{}` is not finite", params[sick].name);
-            let sources = progress.active.iter().next().copied();
-            return Err(self.not_finite(message, sources.unwrap_or(LossSource::Task(0)), progress));
+            let source = progress.sources().first().copied();
+            return Err(self.not_finite(message, source.unwrap_or(LossSource::Task(0)), progress));
         }
         let norm = squares.iter().flatten().sum::<f64>().sqrt();
         // As torch.nn.utils.clip_grad_norm_: scaled by max / (norm + 1e-6) where that is below 1.
@@ -221,7 +221,7 @@ impl<M: Trainee, F: Feed<Batch = M::Batch>> Run<'_, M, F> {
 
     /// E0906.
     fn not_finite(&self, message: String, source: LossSource, progress: &Progress) -> Diagnostic {
-        let tasks: Vec<String> = progress.active.iter().map(|s| said(self.plan, *s)).collect();
+        let tasks: Vec<String> = progress.sources().iter().map(|s| said(self.plan, *s)).collect();
         let trained = match tasks.is_empty() {
             true => String::new(),
             false => format!(", which trained {}", tasks.join(", ")),
@@ -258,6 +258,13 @@ fn no_batch() -> Diagnostic {
 }
 
 impl Progress {
+    /// The losses that were asked for, each once.
+    fn sources(&self) -> Vec<LossSource> {
+        let mut sources: Vec<LossSource> = self.active.iter().map(|(source, _)| *source).collect();
+        sources.dedup();
+        sources
+    }
+
     fn note_batch(&mut self, name: &str, data: usize, examples: &[u32]) {
         if !self.data.iter().any(|known| &**known == name) {
             self.data.push(name.into());

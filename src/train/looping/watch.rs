@@ -1,6 +1,6 @@
 //! Are losses and gradients finite, and does every parameter get one?
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 
@@ -8,7 +8,7 @@ use crate::backend::kernels::simd::square_sum;
 use crate::backend::{Param, Written};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::plan::Plan;
-use crate::train::reach::params_of;
+use crate::train::reach::params_on;
 use crate::train::trainee::LossSource;
 
 /// Steps in a row with a gradient of zero before a parameter is worth a warning.
@@ -20,34 +20,30 @@ const CHUNK: usize = 1 << 15;
 
 /// What is known about the gradients of a stage.
 pub(super) struct Watch {
-    reach: BTreeMap<LossSource, BTreeSet<usize>>,
-    seen: BTreeSet<LossSource>,
+    seen: BTreeSet<(LossSource, usize)>,
     zeros: Vec<usize>,
 }
 
 impl Watch {
     /// Nothing seen yet.
-    pub(super) fn new(plan: &Plan, params: usize) -> Self {
-        let tasks = (0..plan.tasks.len()).map(LossSource::Task);
-        let sources = tasks.chain((0..plan.losses.len()).map(LossSource::Item));
-        let reach = sources.map(|source| (source, params_of(plan, source))).collect();
-        Self { reach, seen: BTreeSet::new(), zeros: vec![0; params] }
+    pub(super) fn new(params: usize) -> Self {
+        Self { seen: BTreeSet::new(), zeros: vec![0; params] }
     }
 
-    /// Where a source is active for the first time, every trainable parameter that it reaches
-    /// must have got a gradient: gives the source and the parameter that did not.
+    /// Where a source is active on a data set for the first time, every trainable parameter that
+    /// it reaches there must have got a gradient: gives the source and the parameter that did not.
     pub(super) fn untouched(
         &mut self,
-        active: &BTreeSet<LossSource>,
+        plan: &Plan,
+        active: &BTreeSet<(LossSource, usize)>,
         params: &[Param],
         touched: impl Fn(usize) -> bool,
     ) -> Option<(LossSource, usize)> {
-        for source in active {
-            if !self.seen.insert(*source) {
+        for (source, data) in active {
+            if !self.seen.insert((*source, *data)) {
                 continue;
             }
-            let reached = self.reach.get(source).into_iter().flatten();
-            let missing = reached.copied().find(|p| params[*p].trainable && !touched(*p));
+            let missing = params_on(plan, *source, *data).into_iter().find(|p| params[*p].trainable && !touched(*p));
             if let Some(param) = missing {
                 return Some((*source, param));
             }

@@ -1,5 +1,5 @@
 // Bundles the extension into `dist/`, and with `--tests` its tests into `out/`, where the module
-// that only an editor has is played by `test/vscode.ts`.
+// that only an editor has is played by `test/vscode.ts`, and its client by `test/client.ts`.
 import { readdirSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
 
@@ -13,7 +13,7 @@ if (process.argv.includes('--tests')) {
     entryPoints: tests.map((name) => `test/${name}`),
     outdir: 'out',
     sourcemap: 'inline',
-    alias: { vscode: './test/vscode.ts' },
+    alias: { vscode: './test/vscode.ts', 'vscode-languageclient/node': './test/client.ts' },
   });
 } else {
   const minify = process.argv.includes('--minify');

@@ -113,6 +113,15 @@ fn run(command: &mut Command, home: &Path) -> Output {
     command.output().unwrap()
 }
 
+/// Whether this build has a server, which is a feature.
+fn server(home: &Path) -> bool {
+    let there = run(Command::new("mtlc").args(["lsp", "--help"]), home).status.success();
+    if !there {
+        println!("skipped: this build has no `mtlc lsp`");
+    }
+    there
+}
+
 /// Neovim with the lines of the page colours a program and shows its mistake.
 #[test]
 fn lines_for_neovim_run() {
@@ -125,6 +134,7 @@ fn lines_for_neovim_run() {
     fs::write(home.path().join("check.lua"), include_str!("editors/check.lua")).unwrap();
     let mut nvim = Command::new("nvim");
     nvim.args(["--headless", "typo.mtl", "-c", "luafile check.lua"]).current_dir(home.path());
+    nvim.env("SERVER", if server(home.path()) { "there" } else { "" });
     let output = run(&mut nvim, home.path());
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.contains("all is well"), "{said}");

@@ -9,6 +9,9 @@ local function check()
     local get = vim.treesitter.query and vim.treesitter.query.get or require("vim.treesitter.query").get_query
     assert(get("mtl", name), "no query " .. name)
   end
+  if vim.env.SERVER == "" then
+    return
+  end
   vim.wait(20000, function()
     return #vim.diagnostic.get(0) > 0
   end, 10)

@@ -1,6 +1,6 @@
 ; The names of captures are those that Neovim, Helix and `tree-sitter highlight` all know, by
-; themselves or by their first part. No node has two, so that the order of patterns, which each
-; reads in its own way, means nothing.
+; themselves or by their first part; but Helix calls `@property` `@variable.other.member`. No node
+; has two, so that the order of patterns, which each reads in its own way, means nothing.
 
 [
   "use" "run" "as" "const" "data" "field" "layer" "def" "let" "task" "loss" "metric" "train" "stage" "for" "in" "from"
@@ -47,5 +47,5 @@
 (pipe_expression function: (index_expression object: (identifier) @function))
 (member_expression member: (identifier) @variable.other.member)
 (argument name: (identifier) @variable.parameter)
-(share whole: (identifier) @label)
-(setting name: (identifier) @label)
+(share whole: (identifier) @property)
+(setting name: (identifier) @property)

@@ -129,6 +129,7 @@ export const window = {
 
 export const workspace = {
   workspaceFolders: undefined,
+  createFileSystemWatcher: () => ({ dispose: () => {} }),
   onDidChangeTextDocument: editor.changed.event,
   onDidChangeConfiguration: editor.configured.event,
   getConfiguration: (section: string) => ({

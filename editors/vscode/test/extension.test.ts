@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { after, test } from 'node:test';
 import type * as vscode from 'vscode';
 
@@ -13,14 +14,8 @@ const subscriptions: { dispose(): unknown }[] = [];
 const context = { subscriptions } as unknown as vscode.ExtensionContext;
 after(() => subscriptions.forEach((s) => s.dispose()));
 
-const program = `data home {
-  format: text
-  train: "train.txt"
-  field body: text
-}
-let h = home.body |> embed(8)
-task next: lm(home.body) = h |> lstm(8)
-`;
+const path = resolve('../../examples/tagging.mtl');
+const program = readFileSync(path, 'utf8');
 
 /** Waits for what another process does. */
 async function eventually<T>(look: () => T | undefined | false): Promise<T> {
@@ -59,18 +54,20 @@ const skip = !mtlc && !process.env.CI && 'MTLC names no binary';
 test('the task graph follows edits', { skip }, async () => {
   await configure(mtlc!);
   await eventually(() => running.size === 1);
-  const document = editor.open(new Document(Uri.file('/nowhere/program.mtl'), program));
+  const document = editor.open(new Document(Uri.file(path), program));
   await commands.executeCommand('mtlc.showTaskGraph');
   const messages = editor.panels[0].messages;
-  assert.match((await eventually(() => messages.find((m) => m.svg)?.svg))!, /<svg[^]*next/);
+  const svg = await eventually(() => messages.find((m) => m.svg)?.svg);
+  assert.match(svg!, /<svg[^]*chunk/);
+  assert.doesNotMatch(svg!, /bigru/);
 
-  editor.type(document, program.replace('task next', 'task following'));
-  await eventually(() => messages.at(-1)?.svg?.includes('following'));
-  editor.type(document, program.replace('lstm(8)', 'lstmm(8)'));
+  editor.type(document, program.replace('high = bilstm', 'high = bigru'));
+  await eventually(() => messages.at(-1)?.svg?.includes('bigru'));
+  editor.type(document, program.replace('high = bilstm', 'high = bigruu'));
   await eventually(() => messages.at(-1)?.stale);
-  assert.match(messages.at(-1)!.svg!, /following/);
+  assert.match(messages.at(-1)!.svg!, /bigru/);
   const given = await eventually(() => diagnostics.get(document.uri.toString())?.find((d) => d.code === 'E0201'));
-  assert.match(String(given.message), /lstmm/);
+  assert.match(String(given.message), /bigruu/);
 });
 
 test('the server is restarted', { skip }, async () => {

@@ -17,7 +17,6 @@ export class Server implements vscode.Disposable {
   private client: LanguageClient | undefined;
   /** Starts and stops, one after the other. */
   private last: Promise<void> = Promise.resolve();
-  private readonly files = vscode.workspace.createFileSystemWatcher('**/*.mtl');
 
   constructor(private readonly output: vscode.LogOutputChannel) {}
 
@@ -33,7 +32,6 @@ export class Server implements vscode.Disposable {
   }
 
   dispose(): void {
-    this.files.dispose();
     void this.next(() => this.stopNow());
   }
 
@@ -67,8 +65,6 @@ export class Server implements vscode.Disposable {
     return {
       documentSelector: [{ scheme: 'file', language: 'mtl' }, { scheme: 'untitled', language: 'mtl' }],
       outputChannel: this.output,
-      // What another program writes matters too: files are read through `use`.
-      synchronize: { fileEvents: this.files },
     };
   }
 

@@ -129,7 +129,6 @@ export const window = {
 
 export const workspace = {
   workspaceFolders: undefined,
-  createFileSystemWatcher: () => ({ dispose: () => {} }),
   onDidChangeTextDocument: editor.changed.event,
   onDidChangeConfiguration: editor.configured.event,
   getConfiguration: (section: string) => ({

@@ -3,14 +3,18 @@
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
+    /// A name or keyword.
     Word,
+    /// A number or percentage.
     Number,
     /// A number that touches a letter, `30batch`.
     BadNumber,
+    /// A string.
     Str,
     /// A string that its line does not close.
     BadStr,
+    /// Signs.
     Punct,
     /// What no program contains.
     Other,
@@ -18,9 +22,12 @@ pub(super) enum Kind {
 
 /// A token and the bytes it covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Token {
+pub struct Token {
+    /// What it is.
     pub kind: Kind,
+    /// Its first byte.
     pub start: usize,
+    /// One past its last byte.
     pub end: usize,
 }
 
@@ -33,8 +40,10 @@ impl Token {
 
 /// Tokens and comments (ranges that begin with `//`), in order.
 #[derive(Debug, Default)]
-pub(super) struct Lexed {
+pub struct Lexed {
+    /// The tokens.
     pub tokens: Vec<Token>,
+    /// First byte and end of each comment.
     pub comments: Vec<(usize, usize)>,
     blanks: Vec<(usize, usize)>,
 }
@@ -67,7 +76,7 @@ impl Lexed {
 }
 
 /// Splits a text into tokens and comments.
-pub(super) fn lex(text: &str) -> Lexed {
+pub fn lex(text: &str) -> Lexed {
     let bytes = text.as_bytes();
     let mut out = Lexed::default();
     let mut at = 0;

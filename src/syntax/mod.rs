@@ -12,7 +12,7 @@ mod errors;
 mod expr;
 mod grammar;
 mod items;
-mod lexer;
+pub mod lexer;
 mod near;
 mod nesting;
 mod numbers;

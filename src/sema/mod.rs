@@ -22,6 +22,6 @@ pub mod symbols;
 pub mod tasks;
 mod training;
 pub mod types;
-mod walk;
+pub mod walk;
 
 pub use analysis::{Analysis, Program, check, read};

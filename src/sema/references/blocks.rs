@@ -6,8 +6,14 @@ use super::Target;
 use crate::ops::{self, Kind, Signature, fields as sigs, training};
 use crate::syntax::ast::{Arg, Data, Expr, ExprKind, Field, FieldSourceKind, Setting, StageEntry, Task, Train};
 
-/// Forms of heads, which tasks of these names do not hide.
-const FORMS: &[&str] = &["softmax", "crf", "sigmoid", "biaffine", "heads", "pairs", "tags"];
+/// Whether a word is a form that heads of a kind of task have.
+fn is_form(signature: &Signature, word: &str) -> bool {
+    match signature.name {
+        "relate" => matches!(word, "pairs" | "heads" | "tags"),
+        "parse" => matches!(word, "biaffine" | "heads"),
+        _ => matches!(word, "softmax" | "crf" | "sigmoid"),
+    }
+}
 
 impl<'a> Resolver<'a> {
     pub(super) fn data(&mut self, d: &'a Data, s: &Scope<'a>) {
@@ -69,13 +75,13 @@ impl<'a> Resolver<'a> {
         let Some(arg) = signature.arg(&setting.name.text) else { return self.expr(&setting.value, s) };
         self.mark(setting.name.span, Target::Argument(signature, arg));
         match (arg.kind, arg.name) {
-            (Kind::Any, name) => self.open_setting(name, &setting.value, s),
+            (Kind::Any, _) => self.open_setting(signature, arg.name, &setting.value, s),
             (kind, _) => self.value(kind, &setting.value, s),
         }
     }
 
     /// A setting that is more than a value of a kind.
-    fn open_setting(&mut self, name: &str, e: &'a Expr, s: &Scope<'a>) {
+    fn open_setting(&mut self, signature: &Signature, name: &str, e: &'a Expr, s: &Scope<'a>) {
         match name {
             "sample" => self.weighed(training::SAMPLES, e, s),
             "balance" => self.weighed(training::BALANCES, e, s),
@@ -84,7 +90,7 @@ impl<'a> Resolver<'a> {
             "after" => self.stage_name(e, s),
             "metric" => self.bare(e, Target::Metric, s),
             "device" | "loss" | "class_weights" | "tokens" => self.bare(e, Target::Word, s),
-            "head" if word_of(e).is_some_and(|w| FORMS.contains(&w.text.as_str())) => self.bare(e, Target::Word, s),
+            "head" if word_of(e).is_some_and(|w| is_form(signature, &w.text)) => self.bare(e, Target::Word, s),
             _ => self.expr(e, s),
         }
     }

@@ -95,7 +95,7 @@ impl<'a> Resolver<'a> {
     fn add(&mut self, new: New<'a>, scope: Option<Span>, owner: Option<DefId>) -> DefId {
         let New { name, kind, head, docs } = new;
         let (name, span) = (name.text.clone(), name.span);
-        self.found.defs.push(Def { name, kind, span, head, scope, owner, docs: docs.cloned() });
+        self.found.defs.push(Def { name, kind, span, head, scope, owner, stands_for: vec![], docs: docs.cloned() });
         DefId(self.found.defs.len() - 1)
     }
 

@@ -49,6 +49,8 @@ pub struct Def {
     pub scope: Option<Span>,
     /// The data set of a field, the layer of a parameter.
     pub owner: Option<DefId>,
+    /// The items that a loop name stands for.
+    pub stands_for: Vec<DefId>,
     /// Its doc comment.
     pub docs: Option<String>,
 }

@@ -169,6 +169,7 @@ impl<'a> Resolver<'a> {
         for (i, name) in binder.names.iter().enumerate() {
             let items = self.members(list, i, 0);
             if let Some(def) = self.inner.get(&name.span) {
+                self.found.defs[def.0].stands_for = items.clone();
                 inside.loops.push((&name.text, *def, items));
             }
         }

@@ -61,7 +61,7 @@ fn main() {
     let asked = side::asked();
     let compiled = side::read(&asked);
     let done = training::on_large_stack(|| {
-        let program = training::program(&compiled)?;
+        let program = training::program(&compiled)?.settled();
         let feed = CorpusFeed { corpus: &compiled.corpus, schema: &compiled.schema };
         let batches = feed.plan_eval(0, Portion::Train, BatchPlan::Examples(asked.size));
         let tasks: Vec<usize> = (0..program.plan.tasks.len()).collect();

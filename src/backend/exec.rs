@@ -7,12 +7,15 @@ use candle_core::{Device, Result, Tensor, bail};
 
 use super::kernels::activation::Activation;
 use super::kernels::crf::Constraint;
+use super::kernels::is_fused;
 use super::kernels::random::Draw;
+use super::kernels::recurrent::{Input, Projections};
+use super::looked::Looked;
 use super::schedule::{Ask, Schedule, Work};
 use super::{Grads, Param, Rows, Value};
 use crate::data::{Batch, FieldBatch, Lexicon, Schema, View};
 use crate::ops;
-use crate::plan::passes::names::DEAD_VALUES;
+use crate::plan::passes::names::{COMMON_VALUES, DEAD_VALUES};
 use crate::plan::{Attr, Node, Plan};
 
 /// A plan with its parameters, ready to be trained or to predict.
@@ -33,6 +36,8 @@ pub struct Program {
     pub device: Device,
     constraints: Vec<Option<Constraint>>,
     schedules: Mutex<Schedules>,
+    /// What layers make of tables, if no parameter changes any more.
+    settled: Option<Projections>,
 }
 
 /// Schedules by what is asked for and mode.
@@ -63,7 +68,24 @@ impl Program {
     ) -> Self {
         let constraints = schema.spaces.iter().map(|s| Constraint::bio(&s.labels)).collect();
         let still = params.iter().map(|p| Param { trainable: false, ..p.clone() }).collect();
-        Self { plan, params, still, grads, schema, lexicon, device, constraints, schedules: Mutex::default() }
+        Self {
+            plan,
+            params,
+            still,
+            grads,
+            schema,
+            lexicon,
+            device,
+            constraints,
+            schedules: Mutex::default(),
+            settled: None,
+        }
+    }
+
+    /// The same, whose parameters will not change any more, so that what follows from them alone
+    /// is computed once.
+    pub fn settled(self) -> Self {
+        Self { settled: Some(Projections::default()), ..self }
     }
 
     /// The values of `roots` on a batch.
@@ -241,6 +263,26 @@ impl<'a> Run<'a> {
     pub fn vocabulary_rows(&self, ids: &[u32]) -> Arc<Vec<u32>> {
         let vocab = &self.program.schema.vocabs[self.int("vocab")];
         Arc::new(ids.iter().map(|id| vocab.row(*id)).collect())
+    }
+
+    /// Rows of the node's table as they are, where predictions share common values.
+    pub fn looked(&self, ids: &Arc<Vec<u32>>, rows: &Arc<Rows>) -> Option<Value> {
+        let table = self.param(0);
+        let shared = !self.training && self.program.plan.passed(COMMON_VALUES) && is_fused(table.var.as_tensor());
+        let looked = || Looked::new(table, ids.clone()).into();
+        shared.then(|| Value::Looked { looked: looked(), rows: rows.clone() })
+    }
+
+    /// A value as a recurrent layer reads it.
+    pub fn recurrent_input<'v>(&self, value: &'v Value) -> Result<(Input<'v>, &'v Arc<Rows>)>
+    where
+        'a: 'v,
+    {
+        if let Value::Looked { looked, rows } = value {
+            return Ok((Input::Rows(looked, self.program.settled.as_ref()), rows));
+        }
+        let (tensor, rows) = value.as_float()?;
+        Ok((Input::Numbers(tensor), rows))
     }
 
     /// Labels as rows of a table; one that train never had reads row 0.

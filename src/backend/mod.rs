@@ -7,6 +7,7 @@
 
 pub mod exec;
 pub mod kernels;
+pub mod looked;
 pub mod model;
 pub mod param;
 pub mod params;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use candle_core::{Result, Tensor};
 
+use super::looked::Looked;
 use super::rows::Rows;
 use crate::data::lexicon::Lexicon;
 
@@ -15,6 +16,13 @@ pub enum Value {
     Float {
         /// The numbers.
         tensor: Tensor,
+        /// How places group.
+        rows: Arc<Rows>,
+    },
+    /// Vectors too, as rows of a table.
+    Looked {
+        /// The rows of the table.
+        looked: Arc<Looked>,
         /// How places group.
         rows: Arc<Rows>,
     },
@@ -50,6 +58,7 @@ impl Value {
     pub fn as_float(&self) -> Result<(&Tensor, &Arc<Rows>)> {
         match self {
             Value::Float { tensor, rows } => Ok((tensor, rows)),
+            Value::Looked { looked, rows } => Ok((looked.numbers()?, rows)),
             _ => candle_core::bail!("vectors are needed here"),
         }
     }
@@ -58,6 +67,7 @@ impl Value {
     pub fn tensor(&self) -> Result<&Tensor> {
         match self {
             Value::Float { tensor, .. } | Value::Scalar(tensor) => Ok(tensor),
+            Value::Looked { looked, .. } => looked.numbers(),
             _ => candle_core::bail!("numbers are needed here"),
         }
     }
@@ -73,7 +83,10 @@ impl Value {
     /// The rows, unless it is a scalar.
     pub fn rows(&self) -> Option<&Arc<Rows>> {
         match self {
-            Value::Float { rows, .. } | Value::Label { rows, .. } | Value::Tokens { rows, .. } => Some(rows),
+            Value::Float { rows, .. }
+            | Value::Looked { rows, .. }
+            | Value::Label { rows, .. }
+            | Value::Tokens { rows, .. } => Some(rows),
             Value::Scalar(_) => None,
         }
     }
@@ -100,6 +113,9 @@ impl Value {
         let rows = Arc::new(rows);
         Ok(match self {
             Value::Float { tensor, .. } => Value::Float { tensor: tensor.narrow(0, places.start, places.len())?, rows },
+            Value::Looked { looked, .. } => {
+                Value::Looked { looked: Looked::new(looked.table(), looked.at()[places].to_vec().into()).into(), rows }
+            }
             Value::Label { ids, space, .. } => Value::Label { ids: ids[places].to_vec().into(), space: *space, rows },
             Value::Tokens { ids, lexicon, .. } => {
                 Value::Tokens { ids: ids[places].to_vec().into(), lexicon: lexicon.clone(), rows }

@@ -78,14 +78,16 @@ pub fn prepare_process() {
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const HEAP: usize = 64 << 20;
 
-/// Large vectors are kept instead of being mapped and unmapped each time, and the heap begins
-/// in pages of 2 MiB, where the system has them: thousands of page faults would cost more than
+/// Large vectors are kept instead of being mapped and unmapped each time, and for all threads in one
+/// heap: what one of them frees another can have. It begins in pages of 2 MiB, where the system has
+/// them: thousands of page faults would cost more than
 /// checking a program.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn prepare_heap() {
     const HUGE: usize = 2 << 20;
     // SAFETY: both only set parameters of the allocator.
     unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
         libc::mallopt(libc::M_MMAP_MAX, 0);
         libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
     }

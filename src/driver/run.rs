@@ -118,7 +118,7 @@ impl Folder {
         let made = params::make(&plan, &[], plan.train.seed, &device).map_err(|e| broken(&e))?;
         let program = Program::new(plan, made, schema, lexicon, device);
         self.load_weights(&program)?;
-        Ok(program)
+        Ok(program.settled())
     }
 
     fn read_json<T: for<'d> Deserialize<'d>>(&self, path: &Path) -> Result<T, Diagnostic> {

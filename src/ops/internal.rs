@@ -99,8 +99,8 @@ fn repeat_rows(run: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
             let ids: Vec<u32> = parents.iter().map(|p| ids[*p as usize]).collect();
             Ok(Value::Label { ids: ids.into(), space: *space, rows: rows.clone() })
         }
-        Value::Float { tensor, .. } => Ok(Value::float(kernels::segment::gather_rows(tensor, &parents.into())?, rows)),
-        _ => run.wrong_input(),
+        Value::Tokens { .. } => run.wrong_input(),
+        vectors => Ok(Value::float(kernels::segment::gather_rows(vectors.tensor()?, &parents.into())?, rows)),
     }
 }
 

@@ -100,7 +100,7 @@ impl Operation for Recurrent {
 
     #[cfg(feature = "train")]
     fn run(&self, run: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
-        let (x, rows) = inputs[0].as_float()?;
+        let (x, rows) = run.recurrent_input(&inputs[0])?;
         let Some(offsets) = rows.inner() else { return run.wrong_input() };
         let p = |i: usize| -> &Param { run.param(i) };
         let y = match (self.gates, self.both) {

@@ -73,6 +73,9 @@ impl Operation for Embed {
             Value::Label { ids, rows, .. } => (run.label_rows(ids), rows),
             _ => return run.wrong_input(),
         };
+        if let Some(looked) = run.looked(&ids, rows) {
+            return Ok(looked);
+        }
         // A dropout that the plan's passes have moved in here.
         let p = run.float("dropout") as f32;
         let drop = (run.training && p > 0.0).then(|| (p, run.draw()));

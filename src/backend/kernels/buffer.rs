@@ -15,8 +15,8 @@ use crate::backend::param::Param;
 /// Numbers that one thread handles at a time in elementwise work.
 pub const CHUNK: usize = 32 * 1024;
 
-/// Numbers below which waking another thread takes longer than the work.
-const WORTH_WAKING: usize = 2 * CHUNK;
+/// Numbers below which waking another thread takes longer than the work on each.
+const WORTH_WAKING: usize = 8 * CHUNK;
 
 /// Rows that one thread sums up at a time.
 const SUM_ROWS: usize = 64;
@@ -116,7 +116,7 @@ pub fn par_rows(out: &mut [f32], width: usize, f: impl Fn(usize, &mut [f32]) + S
 /// Adds to `into` what `add(rows, sums)` finds for each range of `count` rows. Groups of rows
 /// are summed in parallel and added in order.
 pub fn sum_rows(count: usize, into: &mut [f32], add: impl Fn(std::ops::Range<usize>, &mut [f32]) + Sync) {
-    if count <= SUM_ROWS || count * into.len() < WORTH_WAKING {
+    if count <= SUM_ROWS || count * into.len() < 2 * CHUNK {
         return add(0..count, into);
     }
     let group = SUM_ROWS.max(count.div_ceil(16));

@@ -5,11 +5,11 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::simd::{LANES, fused, simd};
+use super::simd::{LANES, fused, prefetch, simd};
 use super::views::Shared;
 
 /// Rows up to which this is the faster way.
-pub(super) const MOST: usize = 16;
+pub(super) const MOST: usize = 40;
 
 /// Multiplications that one piece of work covers.
 const PIECE: usize = 1 << 20;
@@ -68,6 +68,85 @@ simd! {
     }
 }
 
+/// Rows up to which [`put_turned`] is the faster way.
+pub(super) const FEWEST: usize = 4;
+
+simd! {
+    /// Puts `x w` into `out`: `x [rows, k]` of up to [`FEWEST`] rows, `w [k, n]`, `out [rows, n]`.
+    fn turned(x: &[f32], rows: usize, w: &[f32], out: &mut [f32]) {
+        let (k, n) = (x.len() / rows, out.len() / rows);
+        let mut at = 0;
+        while at < n {
+            let left = n - at;
+            match rows {
+                1 if left >= 4 * LANES => at += outer::<FMA, 1, 4>(x, k, w, n, at, out),
+                1 if left >= LANES => at += outer::<FMA, 1, 1>(x, k, w, n, at, out),
+                2 if left >= 4 * LANES => at += outer::<FMA, 2, 4>(x, k, w, n, at, out),
+                2 if left >= LANES => at += outer::<FMA, 2, 1>(x, k, w, n, at, out),
+                3 if left >= 4 * LANES => at += outer::<FMA, 3, 4>(x, k, w, n, at, out),
+                3 if left >= LANES => at += outer::<FMA, 3, 1>(x, k, w, n, at, out),
+                4 if left >= 4 * LANES => at += outer::<FMA, 4, 4>(x, k, w, n, at, out),
+                4 if left >= LANES => at += outer::<FMA, 4, 1>(x, k, w, n, at, out),
+                _ => {
+                    for row in 0..rows {
+                        let mut sum = 0.0;
+                        for i in 0..k {
+                            sum = fused::<FMA>(x[row * k + i], w[i * n + at], sum);
+                        }
+                        out[row * n + at] = sum;
+                    }
+                    at += 1;
+                }
+            }
+        }
+    }
+}
+
+/// Puts `x w` into `out`: `x [rows, k]` of up to [`FEWEST`] rows, `w [k, n]`, `out [rows, n]`. Only
+/// columns are summed side by side, so that nothing has to be brought together in the end.
+pub(super) fn put_turned(x: &[f32], rows: usize, w: &[f32], out: &mut [f32]) {
+    assert!(rows <= FEWEST, "few rows");
+    if rows == 0 || x.is_empty() {
+        return out.fill(0.0);
+    }
+    assert!(w.len() * rows * rows == x.len() * out.len(), "matrix sizes");
+    turned(x, rows, w, out);
+}
+
+/// The product in `C` vectors of columns from `at` on; returns how many columns that are.
+#[allow(clippy::needless_range_loop)]
+#[inline(always)]
+fn outer<const FMA: bool, const M: usize, const C: usize>(
+    x: &[f32],
+    k: usize,
+    w: &[f32],
+    n: usize,
+    at: usize,
+    out: &mut [f32],
+) -> usize {
+    assert!(x.len() == M * k && w.len() == k * n && out.len() == M * n && at + C * LANES <= n);
+    let mut sums = [[[0.0; LANES]; C]; M];
+    for i in 0..k {
+        for c in 0..C {
+            // SAFETY: row `i` of `w` has these columns. A check here would keep the sums in memory.
+            let w = unsafe { w.as_ptr().add(i * n + at + c * LANES).cast::<[f32; LANES]>().read_unaligned() };
+            for m in 0..M {
+                // SAFETY: `m < M` and `i < k`.
+                let x = unsafe { *x.get_unchecked(m * k + i) };
+                for lane in 0..LANES {
+                    sums[m][c][lane] = fused::<FMA>(x, w[lane], sums[m][c][lane]);
+                }
+            }
+        }
+    }
+    for m in 0..M {
+        for c in 0..C {
+            out[m * n + at + c * LANES..][..LANES].copy_from_slice(&sums[m][c]);
+        }
+    }
+    C * LANES
+}
+
 /// Products of `M` rows of `x` with `O` rows of `w`, all `k` long.
 // Sums that are walked through by index stay in registers.
 #[allow(clippy::needless_range_loop)]
@@ -83,14 +162,21 @@ fn dots<const FMA: bool, const M: usize, const O: usize>(
     let whole = k / LANES * LANES;
     let mut at = 0;
     while at < whole {
+        let mut rows = [[0.0; LANES]; M];
+        for m in 0..M {
+            // SAFETY: `m < M` and `at + LANES <= k`. A check here would keep the sums in memory.
+            rows[m] = unsafe { x.as_ptr().add(m * k + at).cast::<[f32; LANES]>().read_unaligned() };
+        }
         for o in 0..O {
-            // SAFETY: `o < O` and `at + LANES <= k`. A check here would keep the sums in memory.
-            let w = unsafe { w.as_ptr().add(o * k + at).cast::<[f32; LANES]>().read_unaligned() };
+            // SAFETY: as above, with `o < O`.
+            let place = unsafe { w.as_ptr().add(o * k + at) };
+            // The same place of the next tile: rows are too short for the processor to see them coming.
+            prefetch(place.wrapping_add(O * k));
+            // SAFETY: as above.
+            let w = unsafe { place.cast::<[f32; LANES]>().read_unaligned() };
             for m in 0..M {
-                // SAFETY: as above, with `m < M`.
-                let x = unsafe { x.as_ptr().add(m * k + at).cast::<[f32; LANES]>().read_unaligned() };
                 for lane in 0..LANES {
-                    sums[m][o][lane] = fused::<FMA>(x[lane], w[lane], sums[m][o][lane]);
+                    sums[m][o][lane] = fused::<FMA>(rows[m][lane], w[lane], sums[m][o][lane]);
                 }
             }
         }
@@ -129,7 +215,18 @@ mod tests {
 
     #[test]
     fn as_large_products() {
-        for (rows, n, k) in [(1, 1, 1), (1, 9, 33), (3, 4, 16), (5, 7, 40), (16, 130, 384), (11, 2048, 300)] {
+        for (rows, n, k) in [
+            (1, 1, 1),
+            (1, 9, 33),
+            (1, 210, 31),
+            (2, 90, 17),
+            (3, 4, 16),
+            (3, 70, 9),
+            (4, 84, 40),
+            (5, 7, 40),
+            (16, 130, 384),
+            (11, 2048, 300),
+        ] {
             let numbers = |seed: u64, count: usize| -> Vec<f32> {
                 (0..count as u64).map(|i| Draw::new(seed).normal(i)).collect()
             };
@@ -137,6 +234,14 @@ mod tests {
             let mut expected = start.clone();
             let (a, b) = (View::new(&x, rows, k), View::new(&w, n, k).t());
             product(Target::new(&mut expected, rows, n), Into::Add, 1.0, a, b);
+            if rows <= FEWEST {
+                let turned: Vec<f32> = (0..k * n).map(|i| w[i % n * k + i / n]).collect();
+                let mut got = vec![f32::NAN; rows * n];
+                put_turned(&x, rows, &turned, &mut got);
+                for ((g, e), s) in got.iter().zip(&expected).zip(&start) {
+                    assert!((g + s - e).abs() < 2e-5 * (k as f32).sqrt(), "{rows} {n} {k}: {g} and {s} for {e}");
+                }
+            }
             for parallel in [false, true] {
                 let mut got = start.clone();
                 add_few(&x, rows, &w, &mut got, parallel);

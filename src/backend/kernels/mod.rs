@@ -29,7 +29,7 @@ mod steps;
 pub mod transformer;
 mod views;
 
-pub use buffer::plainly;
+pub use buffer::{is_fused, plainly};
 
 #[cfg(test)]
 mod tests;

@@ -69,6 +69,18 @@ pub(crate) fn fused<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
     if FMA { a.mul_add(b, c) } else { a * b + c }
 }
 
+/// Asks for the numbers at a place to be brought near, wherever it points.
+#[inline(always)]
+pub(super) fn prefetch(place: *const f32) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a hint, which reads nothing; every processor of this kind knows it.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(place.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = place;
+}
+
 /// e to the power of `x`, never 0 and never infinite.
 #[inline(always)]
 pub(super) fn exp_one<const FMA: bool>(x: f32) -> f32 {
@@ -288,12 +300,24 @@ simd! {
 simd! {
     /// Where the greatest number is; of equals, the first. 0 for an empty row.
     pub fn greatest(x: &[f32]) -> usize {
-        let top = lanes(x, x, f32::NEG_INFINITY, |top, x, _| if x > top { x } else { top }, f32::max);
-        let mut at = x.len();
-        for (i, x) in x.iter().enumerate().rev() {
-            at = if *x == top { i } else { at };
+        let (mut top, mut at) = ([f32::NEG_INFINITY; LANES], [0u32; LANES]);
+        for first in (0..x.len() / LANES * LANES).step_by(LANES) {
+            let x = load(x, first);
+            for lane in 0..LANES {
+                let more = x[lane] > top[lane];
+                at[lane] = if more { first as u32 + lane as u32 } else { at[lane] };
+                top[lane] = if more { x[lane] } else { top[lane] };
+            }
         }
-        if at < x.len() { at } else { 0 }
+        let (mut best, mut most) = (u32::MAX, f32::NEG_INFINITY);
+        for lane in 0..LANES {
+            let first = top[lane] > most || (top[lane] == most && at[lane] < best);
+            (most, best) = if first { (top[lane], at[lane]) } else { (most, best) };
+        }
+        for (i, x) in x.iter().enumerate().skip(x.len() / LANES * LANES) {
+            (most, best) = if *x > most { (*x, i as u32) } else { (most, best) };
+        }
+        if (best as usize) < x.len() { best as usize } else { 0 }
     }
 }
 

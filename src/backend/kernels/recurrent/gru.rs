@@ -10,15 +10,15 @@ use super::super::simd::{LANES, fused, load, sigmoid_one, simd, store, tanh_one}
 use super::labels::{Fed, Labels};
 use super::pass::{Step, StepBack};
 use super::weights::Weights;
-use super::{Cell, Direction, Layer};
+use super::{Cell, Direction, Input, Layer};
 use crate::backend::kernels::feedback::Head;
 use crate::backend::param::Param;
 use crate::backend::rows::Offsets;
 
 /// States `[N, h]` over packed sequences `x [N, i]`, each read from its first row, or from its
 /// last if `reverse`: `w_ih [3h, i]`, `w_hh [3h, h]`, `b_ih [3h]`, `b_hh [3h]`.
-pub fn gru(
-    x: &Tensor,
+pub fn gru<'x>(
+    x: impl Into<Input<'x>>,
     offsets: &Offsets,
     w_ih: &Param,
     w_hh: &Param,
@@ -32,7 +32,12 @@ pub fn gru(
 
 /// States of both directions side by side, `[N, 2h]`, computed at the same time. The parameters
 /// of each are those of [`gru`].
-pub fn bi(x: &Tensor, offsets: &Offsets, forward: [&Param; 4], backward: [&Param; 4]) -> Result<Tensor> {
+pub fn bi<'x>(
+    x: impl Into<Input<'x>>,
+    offsets: &Offsets,
+    forward: [&Param; 4],
+    backward: [&Param; 4],
+) -> Result<Tensor> {
     let directions = vec![direction(offsets, forward, false), direction(offsets, backward, true)];
     Layer { directions }.apply(x, offsets)
 }

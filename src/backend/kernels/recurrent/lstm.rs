@@ -10,21 +10,33 @@ use super::super::simd::{LANES, fused, load, sigmoid_one, simd, store, tanh_one}
 use super::labels::{Fed, Labels};
 use super::pass::{Step, StepBack};
 use super::weights::Weights;
-use super::{Cell, Direction, Layer};
+use super::{Cell, Direction, Input, Layer};
 use crate::backend::kernels::feedback::Head;
 use crate::backend::param::Param;
 use crate::backend::rows::Offsets;
 
 /// States `[N, h]` over packed sequences `x [N, i]`, each read from its first row, or from its
 /// last if `reverse`: `w_ih [4h, i]`, `w_hh [4h, h]`, `bias [4h]`.
-pub fn lstm(x: &Tensor, offsets: &Offsets, w_ih: &Param, w_hh: &Param, bias: &Param, reverse: bool) -> Result<Tensor> {
+pub fn lstm<'x>(
+    x: impl Into<Input<'x>>,
+    offsets: &Offsets,
+    w_ih: &Param,
+    w_hh: &Param,
+    bias: &Param,
+    reverse: bool,
+) -> Result<Tensor> {
     let direction = direction(offsets, [w_ih, w_hh, bias], reverse);
     Layer { directions: vec![direction] }.apply(x, offsets)
 }
 
 /// States of both directions side by side, `[N, 2h]`, computed at the same time. The parameters
 /// of each are those of [`lstm`].
-pub fn bi(x: &Tensor, offsets: &Offsets, forward: [&Param; 3], backward: [&Param; 3]) -> Result<Tensor> {
+pub fn bi<'x>(
+    x: impl Into<Input<'x>>,
+    offsets: &Offsets,
+    forward: [&Param; 3],
+    backward: [&Param; 3],
+) -> Result<Tensor> {
     let directions = vec![direction(offsets, forward, false), direction(offsets, backward, true)];
     Layer { directions }.apply(x, offsets)
 }

@@ -1,11 +1,13 @@
 //! The way through time, forward and back.
 
+use std::sync::Arc;
+
 use candle_core::Result;
 
 use super::weights::Weights;
 use super::{Cell, Direction};
 use crate::backend::kernels::buffer::floats;
-use crate::backend::kernels::few::add_few;
+use crate::backend::kernels::few::{FEWEST, add_few, put_turned};
 use crate::backend::kernels::steps::Steps;
 use crate::backend::kernels::views::{Into, Shared, Target, View, product};
 
@@ -32,9 +34,9 @@ pub(super) struct Gradients {
 pub(super) struct Step<'a> {
     /// Units.
     pub h: usize,
-    /// The packed row of each slot that runs.
+    /// For each slot that runs, its row among the gates and units.
     pub rows: &'a [u32],
-    /// The input's part of the gates, packed; becomes the activations.
+    /// The input's part of the gates; becomes the activations.
     pub gates: &'a mut [f32],
     /// The state's part of the gates, by slot.
     pub sums: &'a [f32],
@@ -44,7 +46,7 @@ pub(super) struct Step<'a> {
     pub states: &'a mut [f32],
     /// Cells by slot, before and after.
     pub cells: &'a mut [f32],
-    /// What is kept of each unit, packed.
+    /// What is kept of each unit.
     pub units: &'a mut [f32],
 }
 
@@ -74,19 +76,53 @@ pub(super) struct StepBack<'a> {
     pub inputs: &'a mut [f32],
 }
 
+/// The input's part of the gates.
+pub(super) enum Gates<'a> {
+    /// Packed `[N, gh]`; kept for the way back.
+    Packed(Vec<f32>),
+    /// Rows of a table, one for each packed row. There is no way back.
+    Rows {
+        /// `[V, gh]`
+        table: Arc<Vec<f32>>,
+        at: &'a [u32],
+        /// `w_hh^T`, if it is known.
+        transposed: Option<Arc<Vec<f32>>>,
+    },
+}
+
+impl Gates<'_> {
+    /// Room for the gates and units of `rows` packed rows, or of `slots` sequences if none is kept.
+    fn room(&mut self, (rows, slots): (usize, usize), (width, h): (usize, usize)) -> Saved {
+        match self {
+            Self::Packed(gates) => Saved { gates: std::mem::take(gates), units: vec![0.0; rows * h] },
+            Self::Rows { .. } => Saved { gates: vec![0.0; slots * width], units: vec![0.0; slots * h] },
+        }
+    }
+
+    /// Where the gates of these rows are: put into `room`, if they are not there.
+    fn bring<'r>(&self, rows: &'r [u32], slots: &'r [u32], room: &mut [f32], width: usize) -> &'r [u32] {
+        let Self::Rows { table, at, .. } = self else { return rows };
+        for (into, row) in room.chunks_exact_mut(width).zip(rows) {
+            into.copy_from_slice(&table[at[*row as usize] as usize * width..][..width]);
+        }
+        &slots[..rows.len()]
+    }
+}
+
 /// Goes through time with the input's part of the gates, and puts the states at a column of rows.
 pub(super) fn forward<C: Cell>(
     weights: &Weights,
     steps: &Steps,
-    mut gates: Vec<f32>,
+    mut gates: Gates,
     (into, stride, column): (&Shared, usize, usize),
 ) -> Result<Saved> {
     let (h, width) = (weights.hidden(), weights.width());
-    let state_product = StateProduct::new(weights, steps.running(0))?;
+    let state_product = StateProduct::new(weights, &gates, steps.running(0))?;
     let bias = weights.state_bias.as_ref().map(|b| floats(b.var.as_tensor())).transpose()?;
     let bias: &[f32] = bias.as_deref().unwrap_or_default();
     let slots = steps.running(0);
-    let mut units = vec![0.0; steps.rows() * h];
+    let mut room = gates.room((steps.rows(), slots), (width, h));
+    let slots_of_all: Vec<u32> = (0..slots as u32).collect();
     let [mut states, mut cells] = [(); 2].map(|()| vec![0.0; slots * h]);
     let mut sums = vec![0.0; slots * width];
     for t in 0..steps.count() {
@@ -96,14 +132,15 @@ pub(super) fn forward<C: Cell>(
             state_product.put(&states[..n * h], n, &mut sums[..n * width])?;
         }
         let (states, cells) = (&mut states[..n * h], &mut cells[..n * h]);
-        let (gates, units) = (&mut gates[..], &mut units[..]);
-        C::step(&mut Step { h, rows, gates, sums: &sums, bias, states, cells, units });
+        let places = gates.bring(rows, &slots_of_all, &mut room.gates, width);
+        let Saved { gates, units } = &mut room;
+        C::step(&mut Step { h, rows: places, gates, sums: &sums, bias, states, cells, units });
         for (row, state) in rows.iter().zip(states.chunks_exact(h)) {
             // SAFETY: only this direction writes to these columns, one row after another.
             unsafe { into.numbers(*row as usize * stride + column, h) }.copy_from_slice(state);
         }
     }
-    Ok(Saved { gates, units })
+    Ok(room)
 }
 
 /// Multiplication of states by the recurrent weights.
@@ -111,12 +148,16 @@ enum StateProduct<'a> {
     /// Of so few sequences that the weights are taken as they lie.
     Few(&'a Weights),
     /// With `w_hh^T`, `[h, gh]`.
-    Many(Vec<f32>),
+    Many(Arc<Vec<f32>>),
 }
 
 impl<'a> StateProduct<'a> {
-    fn new(weights: &'a Weights, sequences: usize) -> Result<Self> {
-        Ok(if sequences <= FEW { Self::Few(weights) } else { Self::Many(weights.transposed()?) })
+    fn new(weights: &'a Weights, gates: &Gates, sequences: usize) -> Result<Self> {
+        Ok(match gates {
+            Gates::Rows { transposed: Some(transposed), .. } => Self::Many(transposed.clone()),
+            _ if sequences <= FEWEST => Self::Few(weights),
+            _ => Self::Many(weights.transposed()?.into()),
+        })
     }
 
     /// The state's part of the gates of `n` sequences.
@@ -127,6 +168,7 @@ impl<'a> StateProduct<'a> {
                 sums.fill(0.0);
                 add_few(states, n, &floats(weights.w_hh.var.as_tensor())?, sums, false);
             }
+            Self::Many(w) if n <= FEWEST => put_turned(states, n, w, sums),
             Self::Many(w) => {
                 let target = Target::new(sums, n, width);
                 product(target, Into::Set, 1.0, View::new(states, n, h), View::new(w, h, width));
@@ -135,9 +177,6 @@ impl<'a> StateProduct<'a> {
         Ok(())
     }
 }
-
-/// Sequences up to which the recurrent weights are taken as they lie.
-const FEW: usize = 4;
 
 /// Goes back through time, given the states and their gradient as columns of rows.
 pub(super) fn backward<C: Cell>(

@@ -1,11 +1,10 @@
 //! Recurrent layers.
 
-use std::time::Instant;
-
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{Device, Tensor, Var};
 
 use super::{assert_close, check, compare, random, wide};
-use crate::backend::kernels::recurrent::{gru, lstm};
+use crate::backend::kernels::recurrent::{Input, Projections, gru, lstm};
+use crate::backend::looked::Looked;
 use crate::backend::param::flat_params;
 use crate::backend::rows::{Offsets, offsets_of};
 
@@ -109,7 +108,7 @@ fn frozen_weights_and_untracked_inputs() {
     p.iter_mut().for_each(|p| p.trainable = false);
     grads.clear();
     let x = Var::from_tensor(&random(9, &[7, 3])).unwrap();
-    let y = lstm::lstm(&x, &ragged(), &p[0], &p[1], &p[2], false).unwrap();
+    let y = lstm::lstm(x.as_tensor(), &ragged(), &p[0], &p[1], &p[2], false).unwrap();
     let store = y.sum_all().unwrap().backward().unwrap();
     assert!(store.get(&x).is_some() && (0..3).all(|i| !grads.touched(i)));
 }
@@ -128,27 +127,36 @@ fn long_sequences_on_a_small_stack() {
     std::thread::Builder::new().stack_size(256 * 1024).spawn(run).unwrap().join().unwrap();
 }
 
-/// `cargo test --release time_of_a_bilstm -- --ignored --nocapture`
 #[test]
-#[ignore = "a measurement"]
-fn time_of_a_bilstm() {
-    let one = |h: usize, i: usize| [vec![4 * h, i], vec![4 * h, h], vec![4 * h]];
-    let shapes = [one(128, 128), one(128, 128)].concat();
-    let named = shapes.iter().enumerate().map(|(i, s)| (i.to_string(), (random(i as u64, s) * 0.1).unwrap()));
+fn rows_of_a_table_as_their_numbers() {
+    let lengths = [5, 0, 1, 9, 2, 7, 6];
+    let (offsets, n) = (offsets_of(lengths), 30);
+    let one: [&[usize]; 4] = [&[120, 9], &[120, 40], &[120], &[120]];
+    let other: [&[usize]; 3] = [&[160, 9], &[160, 40], &[160]];
+    let shapes: Vec<&[usize]> = [&[&[50, 9][..]][..], &one, &one, &other, &other].concat();
+    let named = shapes.iter().enumerate().map(|(i, s)| (i.to_string(), (random(i as u64, s) * 0.3).unwrap()));
     let (p, _) = flat_params(named.collect()).unwrap();
-    let offsets = offsets_of((0..16).map(|i| 6 + i % 11));
-    let rows = *offsets.last().unwrap() as usize;
-    let x = Var::from_tensor(&Tensor::randn(0f32, 1.0, (rows, 128), &Device::Cpu).unwrap()).unwrap();
-    let run = || lstm::bi(&x, &offsets, [&p[0], &p[1], &p[2]], [&p[3], &p[4], &p[5]]).unwrap();
-    let seed = Tensor::ones((rows, 256), DType::F32, &Device::Cpu).unwrap();
-    let mut best = [f64::MAX; 2];
-    for _ in 0..50 {
-        let start = Instant::now();
-        let y = run();
-        best[0] = best[0].min(start.elapsed().as_secs_f64());
-        let start = Instant::now();
-        (y * &seed).unwrap().sum_all().unwrap().backward().unwrap();
-        best[1] = best[1].min(start.elapsed().as_secs_f64());
+    let gru = |x: Input<'_>, offsets: &Offsets| {
+        gru::bi(x, offsets, [&p[1], &p[2], &p[3], &p[4]], [&p[5], &p[6], &p[7], &p[8]]).unwrap()
+    };
+    let lstm = |x: Input<'_>, offsets: &Offsets| {
+        lstm::bi(x, offsets, [&p[9], &p[10], &p[11]], [&p[12], &p[13], &p[14]]).unwrap()
+    };
+    // Few words, of which there is something to save in a batch; many; and one sequence alone.
+    for (words, n, offsets) in [(4, n, &offsets), (50, n, &offsets), (50, 6, &offsets_of([6]))] {
+        let at: Vec<u32> = (0..n as u32).map(|i| i * 7 % words).collect();
+        let looked = Looked::new(&p[0], at.into());
+        let numbers = looked.numbers().unwrap();
+        let kept = Projections::default();
+        let same = |what: &str, run: &dyn Fn(Input<'_>) -> Tensor| {
+            let expected = wide(&run(Input::Numbers(numbers))).unwrap();
+            for kept in [None, Some(&kept), Some(&kept)] {
+                assert_close(what, &wide(&run(Input::Rows(&looked, kept))).unwrap(), &expected, 1e-5);
+            }
+        };
+        same("lstm", &|x| lstm(x, offsets));
+        same("gru", &|x| gru(x, offsets));
     }
-    println!("{rows} tokens: forward {:.2} ms, backward {:.2} ms", best[0] * 1e3, best[1] * 1e3);
+    let missing = Looked::new(&p[0], vec![50].into());
+    assert!(lstm::lstm(Input::Rows(&missing, None), &offsets_of([1]), &p[9], &p[10], &p[11], false).is_err());
 }

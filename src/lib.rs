@@ -48,6 +48,7 @@ pub mod cli;
 pub mod data;
 pub mod diagnostics;
 pub mod driver;
+pub mod fmt;
 pub mod ops;
 pub mod plan;
 pub mod report;

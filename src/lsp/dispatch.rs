@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::documents::path_of;
 use super::server::Server;
 use super::view::View;
-use super::{actions, completion, edits, folding, goto, highlight, hints, hover, lens, picture, rename, signature, symbols};
+use super::{actions, completion, edits, folding, format, goto, highlight, hints, hover, lens, picture, rename, signature, symbols};
 
 /// An answer, or why there is none.
 pub type Answer<T> = Result<T, ResponseError>;
@@ -56,6 +56,7 @@ fn route(server: &mut Server, method: &str, params: Value) -> Answer<Value> {
         }
         "textDocument/inlayHint" => of(server, params, |v, p: lsp::InlayHintParams| Ok(hints::hints(v, p.range))),
         "textDocument/documentSymbol" => whole(server, params, symbols::symbols),
+        "textDocument/formatting" => whole(server, params, format::format),
         "textDocument/foldingRange" => whole(server, params, folding::folds),
         "textDocument/semanticTokens/full" => whole(server, params, highlight::tokens),
         "textDocument/codeLens" => whole(server, params, lens::lenses),

@@ -58,6 +58,7 @@ fn capabilities() -> lsp::ServerCapabilities {
         references_provider: Some(true.into()),
         document_highlight_provider: Some(true.into()),
         document_symbol_provider: Some(true.into()),
+        document_formatting_provider: Some(true.into()),
         folding_range_provider: Some(true.into()),
         inlay_hint_provider: Some(true.into()),
         completion_provider: Some(lsp::CompletionOptions {

@@ -12,6 +12,7 @@ mod dispatch;
 mod documents;
 mod edits;
 mod folding;
+mod format;
 mod goto;
 mod highlight;
 mod hints;

@@ -11,29 +11,26 @@ use crate::sema::graph::ParamId;
 use crate::sema::known::Known;
 use crate::sema::model::Model;
 
-/// A picture of a program, in three languages.
-#[derive(Debug, Serialize)]
+/// A picture of a program, in three languages; none while there are mistakes in it.
+#[derive(Debug, Default, Serialize)]
 pub struct TaskGraph {
-    /// The program.
-    pub name: String,
     /// As an image.
-    pub svg: String,
+    pub svg: Option<String>,
     /// As a Mermaid flow chart.
-    pub mermaid: String,
+    pub mermaid: Option<String>,
     /// For Graphviz.
-    pub dot: String,
+    pub dot: Option<String>,
 }
 
-/// The graph of the program that a file is part of; nothing while there are mistakes in it.
-pub fn task_graph(view: &View<'_>) -> Option<TaskGraph> {
-    let model = view.program.checked.model.as_ref()?;
+/// The graph of the program that a file is part of.
+pub fn task_graph(view: &View<'_>) -> TaskGraph {
+    let Some(model) = &view.program.checked.model else { return TaskGraph::default() };
     let graph = graph(model, view.known());
-    Some(TaskGraph {
-        name: model.name.clone(),
-        svg: picture::svg(&graph),
-        mermaid: picture::mermaid(&graph),
-        dot: picture::dot(&graph),
-    })
+    TaskGraph {
+        svg: Some(picture::svg(&graph)),
+        mermaid: Some(picture::mermaid(&graph)),
+        dot: Some(picture::dot(&graph)),
+    }
 }
 
 /// The graph without data: sizes that only data tells stay symbols.

@@ -6,15 +6,15 @@
 pub enum Kind {
     /// A name or keyword.
     Word,
-    /// A number or percentage.
+    /// `1_000`, `1e-3` or `10%`.
     Number,
     /// A number that touches a letter, `30batch`.
     BadNumber,
-    /// A string.
+    /// A string with its quotes.
     Str,
     /// A string that its line does not close.
     BadStr,
-    /// Signs.
+    /// A bracket, an operator or another mark of the grammar.
     Punct,
     /// What no program contains.
     Other,
@@ -73,6 +73,11 @@ impl Lexed {
         let count = self.tokens.partition_point(|t| t.end <= offset);
         count.checked_sub(1).map_or(offset, |i| self.tokens[i].end)
     }
+}
+
+/// The tokens of a text, in order; comments are the parser's trivia.
+pub fn tokens(text: &str) -> Vec<Token> {
+    lex(text).tokens
 }
 
 /// Splits a text into tokens and comments.

@@ -19,6 +19,7 @@ mod numbers;
 mod parse;
 mod pieces;
 
+pub use lexer::{Kind as TokenKind, Token, tokens};
 pub use parse::{Comment, Parse, parse};
 
 /// The words that name nothing a program declares.

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use super::call::{Scope, TaskId, Val};
 use super::checker::Checker;
 use super::consts::Const;
+use super::known::Known;
 use super::lints;
 use super::model::{LossData, Model, ModelLoss, ModelTask};
 use super::symbols::{Collector, Family, Symbol, SymbolKind, Symbols};
@@ -25,6 +26,8 @@ use crate::syntax::{
 pub struct Analysis {
     /// The program, when nothing in it is an error.
     pub model: Option<Model>,
+    /// What is known of it, also when something is.
+    pub known: Known,
     /// Everything there is to say, sorted by place.
     pub diagnostics: Vec<Diagnostic>,
     /// The files as they were parsed.
@@ -128,7 +131,7 @@ impl Reader<'_> {
 }
 
 /// A path without `.` and without `a/..`, so that a file has one name however it is reached.
-fn plain(path: &Path) -> PathBuf {
+pub fn plain(path: &Path) -> PathBuf {
     let mut parts: Vec<Component<'_>> = Vec::new();
     for part in path.components() {
         match (part, parts.last()) {
@@ -161,6 +164,7 @@ pub fn check(program: Program, sources: &SourceMap, overrides: FxHashMap<String,
         stack: Vec::new(),
         applied: FxHashMap::default(),
         visited: FxHashSet::default(),
+        noted: Vec::new(),
         params_made: false,
         overrides,
         diagnostics,
@@ -170,14 +174,16 @@ pub fn check(program: Program, sources: &SourceMap, overrides: FxHashMap<String,
     let train = c.training(&metrics);
     lints::names(&mut c, &files);
     lints::gold_leaks(&mut c);
+    let reads = lints::reads(&c);
     let mut model = None;
     if !c.diagnostics.iter().any(Diagnostic::is_error)
         && let Some(train) = train
     {
-        let m = finish(&mut c, name, metrics, train);
+        let m = finish(&mut c, name, metrics, train, &reads);
         lints::graph(&mut c, &m);
         model = Some(m);
     }
+    let known = Known::of(&mut c, model.as_ref(), reads);
     let mut diagnostics = std::mem::take(&mut c.diagnostics);
     once_for_all_members(&mut diagnostics);
     excuse_unread(&mut diagnostics);
@@ -187,7 +193,7 @@ pub fn check(program: Program, sources: &SourceMap, overrides: FxHashMap<String,
         model = None;
     }
     drop(c);
-    Analysis { model, diagnostics, files }
+    Analysis { model, known, diagnostics, files }
 }
 
 /// Keeps one of the diagnostics that a family, or a layer applied in several places, gives at one
@@ -373,11 +379,16 @@ fn loss<'a>(c: &mut Checker<'a>, symbol: &Symbol<'a>, member: usize) {
 }
 
 /// The model of a program without mistakes.
-fn finish(c: &mut Checker<'_>, name: String, metrics: Vec<MetricPlan>, train: crate::plan::TrainPlan) -> Model {
-    let reads = lints::reads(c);
+fn finish(
+    c: &mut Checker<'_>,
+    name: String,
+    metrics: Vec<MetricPlan>,
+    train: crate::plan::TrainPlan,
+    reads: &[Vec<TaskId>],
+) -> Model {
     let mut tasks = Vec::with_capacity(reads.len());
-    for (i, reads) in reads.into_iter().enumerate() {
-        if let Some(task) = model_task(c, i, reads) {
+    for (i, reads) in reads.iter().enumerate() {
+        if let Some(task) = model_task(c, i, reads.clone()) {
             tasks.push(task);
         }
     }
@@ -393,7 +404,7 @@ fn finish(c: &mut Checker<'_>, name: String, metrics: Vec<MetricPlan>, train: cr
         name,
         datasets: std::mem::take(&mut c.datasets),
         spaces: c.spaces.all.clone(),
-        graph: std::mem::take(&mut c.graph),
+        graph: Rc::new(std::mem::take(&mut c.graph)),
         tasks,
         losses,
         metrics,

@@ -46,6 +46,8 @@ pub struct Checker<'a> {
     pub(super) applied: FxHashMap<(&'a str, usize, Vec<NodeId>), Val<'a>>,
     /// Layers and recipes whose bodies were evaluated.
     pub(super) visited: FxHashSet<&'a str>,
+    /// The value of each expression, and of each name that a `let` or parameter gives, by place.
+    pub(super) noted: Vec<(Span, NodeId)>,
     /// Whether everything that makes parameters was evaluated.
     pub(super) params_made: bool,
     /// `--set` values.

@@ -11,15 +11,17 @@ pub mod eval;
 mod figures;
 pub mod graph;
 pub mod items;
+pub mod known;
 mod lints;
 pub mod model;
 mod paths;
+pub mod references;
 mod signatures;
 pub mod suggest;
 pub mod symbols;
 pub mod tasks;
 mod training;
 pub mod types;
-mod walk;
+pub mod walk;
 
 pub use analysis::{Analysis, Program, check, read};

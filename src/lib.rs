@@ -48,6 +48,9 @@ pub mod cli;
 pub mod data;
 pub mod diagnostics;
 pub mod driver;
+pub mod fmt;
+#[cfg(feature = "lsp")]
+pub mod lsp;
 pub mod ops;
 pub mod plan;
 pub mod report;

@@ -2,7 +2,8 @@
 //! command line runs, and the reference is what the table of operations gives.
 //!
 //! Every fenced block says what it is by its language: `mtl` is a whole program, `mtl,fragment` a
-//! part of one, `sh` holds commands, and `text` what a program printed.
+//! part of one, `sh` holds commands, and `text` what a program printed. `lua` and `toml` are what
+//! editors read: `tests/editors.rs` runs those.
 
 use std::path::Path;
 
@@ -141,7 +142,7 @@ fn fragments_parse() {
 fn blocks_are_of_known_languages() {
     let pages = documents().into_iter().chain(markdown("docs/errors"));
     for block in pages.flat_map(|p| blocks(&p)) {
-        let known = ["mtl", "mtl,data", "mtl,fragment", "sh", "text", "rust,ignore"];
+        let known = ["mtl", "mtl,data", "mtl,fragment", "sh", "text", "rust,ignore", "lua", "toml"];
         let known = known.contains(&block.language.as_str()) || block.language.starts_with("data ");
         assert!(known, "{}: `{}`", block.place, block.language);
     }

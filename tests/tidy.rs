@@ -10,6 +10,7 @@ const PLAN: &[(&str, &[&str])] = &[
     ("source", &[]),
     ("diagnostics", &["source"]),
     ("syntax", &["source", "diagnostics"]),
+    ("fmt", &["source", "diagnostics", "syntax"]),
     ("data", &["source", "diagnostics"]),
     ("sema", &["source", "diagnostics", "syntax", "data", "ops", "plan"]),
     ("plan", &["source", "data", "sema", "ops"]),
@@ -18,7 +19,8 @@ const PLAN: &[(&str, &[&str])] = &[
     ("train", &["source", "diagnostics", "data", "ops", "plan", "backend"]),
     ("report", &["source", "diagnostics", "data", "plan", "train"]),
     ("driver", &["source", "diagnostics", "syntax", "sema", "ops", "data", "plan", "backend", "train", "report"]),
-    ("cli", &["source", "diagnostics", "sema", "ops", "data", "plan", "train", "report", "driver"]),
+    ("lsp", &["source", "diagnostics", "syntax", "fmt", "sema", "ops", "data", "plan", "report", "driver"]),
+    ("cli", &["source", "diagnostics", "fmt", "sema", "ops", "data", "plan", "train", "report", "driver", "lsp"]),
 ];
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -81,7 +83,10 @@ fn libraries_stay_in_their_rooms() {
         ("codespan_reporting", &["diagnostics"]),
         ("candle_core", &["backend", "ops", "train", "driver"]),
         ("clap::", &["cli"]),
+        ("pretty::", &["fmt"]),
         ("indicatif", &["report"]),
+        ("gen_lsp_types", &["lsp"]),
+        ("lsp_server", &["lsp"]),
     ];
     let mut wrong = Vec::new();
     for (path, text) in sources() {

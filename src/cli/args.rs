@@ -58,6 +58,13 @@ pub enum Command {
     /// Predicts with a saved run, line by line, in input order.
     #[command(after_help = "Example: echo 'wake me at seven' | mtlc predict runs/slu -")]
     Predict(Predict),
+    /// Serves an editor over the standard streams, by the Language Server Protocol.
+    #[command(after_help = "Example: an editor starts it; docs/editors.md says how")]
+    Lsp {
+        /// Accepted for editors that say so: there is no other way.
+        #[arg(long)]
+        stdio: bool,
+    },
     /// Explains a diagnostic.
     #[command(after_help = "Example: mtlc explain E0201")]
     Explain(Explain),

@@ -125,11 +125,26 @@ fn run(command: Command, voice: Voice) -> Ended {
         Command::Eval(args) => train::eval(&args, voice),
         #[cfg(feature = "train")]
         Command::Predict(args) => train::predict(&args, voice),
+        #[cfg(feature = "lsp")]
+        Command::Lsp { .. } => serve(),
+        #[cfg(not(feature = "lsp"))]
+        Command::Lsp { .. } => Err(Diagnostic::placeless(codes::DEVICE, "this build of mtlc has no language server")
+            .help("build it with the feature `lsp`")
+            .into()),
         #[cfg(not(feature = "train"))]
         _ => Err(Diagnostic::placeless(codes::DEVICE, "this build of mtlc only checks programs")
             .help("build it with the feature `train`")
             .into()),
     }
+}
+
+/// `mtlc lsp`: until the editor leaves.
+#[cfg(feature = "lsp")]
+fn serve() -> Ended {
+    crate::lsp::stdio().map_err(|e| {
+        let message = format!("what the editor sent cannot be read: {e}");
+        Diagnostic::placeless(codes::INPUT, message).help("start `mtlc lsp` from an editor").into()
+    })
 }
 
 /// Prints to the standard output, or ends the process: quietly when the reader went away.

@@ -7,6 +7,7 @@
 pub mod ahead;
 pub mod batch;
 mod column;
+pub mod columns;
 pub mod dataset;
 pub mod digest;
 pub mod fault;

@@ -1,11 +1,14 @@
 //! Text to a checked program.
 
 use rustc_hash::FxHashMap;
+use std::cell::OnceCell;
 use std::path::Path;
 
 use crate::diagnostics::{Diagnostic, codes};
 use crate::sema::consts::Const;
+use crate::sema::known::Known;
 use crate::sema::model::Model;
+use crate::sema::references::References;
 use crate::sema::{self};
 use crate::source::{Loader, SourceMap};
 use crate::syntax::Parse;
@@ -104,15 +107,23 @@ pub struct Checked {
     pub sources: SourceMap,
     /// The program, when nothing in it is an error.
     pub model: Option<Model>,
+    /// What is known of it, also when something is.
+    pub known: Known,
     /// Mistakes and warnings, sorted by place.
     pub diagnostics: Vec<Diagnostic>,
     /// Warnings of what is often meant, for those who ask for more.
     pub notes: Vec<Diagnostic>,
     /// The files as they were parsed.
     pub files: Vec<Parse>,
+    references: OnceCell<References>,
 }
 
 impl Checked {
+    /// What each name of the program means; found when it is first asked for.
+    pub fn references(&self) -> &References {
+        self.references.get_or_init(|| References::of(&self.files, &self.sources))
+    }
+
     /// Whether any diagnostic is an error.
     pub fn failed(&self) -> bool {
         self.diagnostics.iter().any(Diagnostic::is_error)
@@ -136,10 +147,12 @@ pub fn check(entry: &Path, loader: &dyn Loader, settings: &Settings) -> Checked 
             let mut diagnostics = program.diagnostics;
             diagnostics.push(d);
             crate::diagnostics::sort(&mut diagnostics);
-            return Checked { sources, model: None, diagnostics, notes: Vec::new(), files: program.files };
+            let (known, references) = Default::default();
+            let (notes, files) = (Vec::new(), program.files);
+            return Checked { sources, model: None, known, diagnostics, notes, files, references };
         }
     };
     let analysis = sema::check(program, &sources, overrides);
-    let sema::Analysis { model, diagnostics, notes, files } = analysis;
-    Checked { sources, model, diagnostics, notes, files }
+    let sema::Analysis { model, known, diagnostics, notes, files } = analysis;
+    Checked { sources, model, known, diagnostics, notes, files, references: OnceCell::new() }
 }

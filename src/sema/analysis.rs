@@ -8,6 +8,7 @@ use super::call::{Scope, TaskId, Val};
 use super::checker::Checker;
 use super::consts::Const;
 use super::expand;
+use super::known::Known;
 use super::lints;
 use super::model::{LossData, Model, ModelLoss, ModelTask};
 use super::symbols::{Collector, Family, Symbol, SymbolKind, Symbols};
@@ -26,6 +27,8 @@ use crate::syntax::{
 pub struct Analysis {
     /// The program, when nothing in it is an error.
     pub model: Option<Model>,
+    /// What is known of it, also when something is.
+    pub known: Known,
     /// Everything there is to say, sorted by place.
     pub diagnostics: Vec<Diagnostic>,
     /// Warnings of what is often meant, for those who ask for more.
@@ -131,7 +134,7 @@ impl Reader<'_> {
 }
 
 /// A path without `.` and without `a/..`, so that a file has one name however it is reached.
-fn plain(path: &Path) -> PathBuf {
+pub fn plain(path: &Path) -> PathBuf {
     let mut parts: Vec<Component<'_>> = Vec::new();
     for part in path.components() {
         match (part, parts.last()) {
@@ -168,6 +171,7 @@ pub fn check(program: Program, sources: &SourceMap, overrides: FxHashMap<String,
         balances: Vec::new(),
         stage_places: Vec::new(),
         not_yet: 0,
+        noted: Vec::new(),
         params_made: false,
         overrides,
         diagnostics,
@@ -177,16 +181,18 @@ pub fn check(program: Program, sources: &SourceMap, overrides: FxHashMap<String,
     let train = c.training(&metrics);
     lints::names(&mut c, &files);
     lints::gold_leaks(&mut c);
+    let reads = lints::reads(&c);
     let (mut model, mut notes) = (None, Vec::new());
     let errors = c.diagnostics.iter().filter(|d| d.is_error()).count();
     if errors == c.not_yet
         && let Some(train) = train
     {
-        let m = finish(&mut c, name, metrics, train);
+        let m = finish(&mut c, name, metrics, train, &reads);
         lints::graph(&mut c.diagnostics, &m);
         notes = lints::notes(&m);
         model = Some(m);
     }
+    let known = Known::of(&mut c, model.as_ref(), reads);
     let mut diagnostics = std::mem::take(&mut c.diagnostics);
     expand::once_for_all_members(&mut diagnostics);
     excuse_unread(&mut diagnostics);
@@ -198,7 +204,7 @@ pub fn check(program: Program, sources: &SourceMap, overrides: FxHashMap<String,
         model = None;
     }
     drop(c);
-    Analysis { model, diagnostics, notes, files }
+    Analysis { model, known, diagnostics, notes, files }
 }
 
 /// Drops unknown names when a file could not be read, which may declare them; a name that looks
@@ -374,11 +380,16 @@ fn loss<'a>(c: &mut Checker<'a>, symbol: &Symbol<'a>, member: usize) {
 }
 
 /// The model of a program without mistakes.
-fn finish(c: &mut Checker<'_>, name: String, metrics: Vec<MetricPlan>, train: crate::plan::TrainPlan) -> Model {
-    let reads = lints::reads(c);
+fn finish(
+    c: &mut Checker<'_>,
+    name: String,
+    metrics: Vec<MetricPlan>,
+    train: crate::plan::TrainPlan,
+    reads: &[Vec<TaskId>],
+) -> Model {
     let mut tasks = Vec::with_capacity(reads.len());
-    for (i, reads) in reads.into_iter().enumerate() {
-        if let Some(task) = model_task(c, i, reads) {
+    for (i, reads) in reads.iter().enumerate() {
+        if let Some(task) = model_task(c, i, reads.clone()) {
             tasks.push(task);
         }
     }
@@ -394,7 +405,7 @@ fn finish(c: &mut Checker<'_>, name: String, metrics: Vec<MetricPlan>, train: cr
         name,
         datasets: std::mem::take(&mut c.datasets),
         spaces: c.spaces.all.clone(),
-        graph: std::mem::take(&mut c.graph),
+        graph: Rc::new(std::mem::take(&mut c.graph)),
         tasks,
         losses,
         metrics,

@@ -54,6 +54,8 @@ pub struct Checker<'a> {
     pub(super) stage_places: Vec<StagePlaces>,
     /// Errors that say only that this build does not train in a way yet.
     pub(super) not_yet: usize,
+    /// The value of each expression, and of each name that a `let` or parameter gives, by place.
+    pub(super) noted: Vec<(Span, NodeId)>,
     /// Whether everything that makes parameters was evaluated.
     pub(super) params_made: bool,
     /// `--set` values.

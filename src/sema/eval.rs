@@ -26,6 +26,12 @@ pub(super) enum Meant {
 impl<'a> Checker<'a> {
     /// What an expression means in a scope.
     pub fn eval(&mut self, e: &'a Expr, s: &Scope<'a>) -> Val<'a> {
+        let value = self.value_of(e, s);
+        self.note(e.span, &value);
+        value
+    }
+
+    fn value_of(&mut self, e: &'a Expr, s: &Scope<'a>) -> Val<'a> {
         match &e.kind {
             ExprKind::Int(_)
             | ExprKind::Float(_)
@@ -51,6 +57,13 @@ impl<'a> Checker<'a> {
                 self.fail(s, d)
             }
             ExprKind::Error => Val::Error,
+        }
+    }
+
+    /// Remembers the value of what is written at a place.
+    pub(super) fn note(&mut self, span: Span, value: &Val<'a>) {
+        if let Val::Node(node) = value {
+            self.noted.push((span, *node));
         }
     }
 

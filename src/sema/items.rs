@@ -281,7 +281,9 @@ impl<'a> Checker<'a> {
             let scope = c.item_scope(symbol, member, first);
             c.eval(&l.value, &scope)
         });
-        self.part_of(value, l, symbol.part, &Scope::default())
+        let value = self.part_of(value, l, symbol.part, &Scope::default());
+        self.note(symbol.span, &value);
+        value
     }
 
     fn part_of(&mut self, value: Val<'a>, l: &'a Let, part: usize, s: &Scope<'a>) -> Val<'a> {
@@ -452,6 +454,7 @@ impl<'a> Checker<'a> {
                         .help(format!("it is called as `{}({})`", symbol.name, names.join(", ")));
                     return self.fail(&Scope::default(), d);
                 }
+                params.iter().zip(&inputs).for_each(|(p, (value, _))| self.note(p.name.span, value));
                 scope.locals =
                     params.iter().map(|p| p.name.text.as_str()).zip(inputs.into_iter().map(|i| i.0)).collect();
                 self.local_lets(&layer.lets, &mut scope);
@@ -470,6 +473,7 @@ impl<'a> Checker<'a> {
             let value = self.eval(&l.value, scope);
             for (part, decl) in l.names.iter().enumerate() {
                 let value = self.part_of(value.clone(), l, part, scope);
+                self.note(decl.name.span, &value);
                 scope.locals.push((&decl.name.text, value));
             }
         }

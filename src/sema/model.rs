@@ -1,5 +1,7 @@
 //! What checking gives: the program as a typed graph with its tasks, losses and training.
 
+use std::rc::Rc;
+
 use super::call::{Bound, TaskId};
 use super::graph::{Graph, NodeId, ParamId, Site, Space};
 use super::types::{On, SpaceId, Width};
@@ -98,7 +100,7 @@ pub struct Model {
     /// Label spaces.
     pub spaces: Vec<Space>,
     /// Values, parameters and vocabularies.
-    pub graph: Graph,
+    pub graph: Rc<Graph>,
     /// Tasks without mistakes, in the order met.
     pub tasks: Vec<ModelTask>,
     /// Loss items.

@@ -13,23 +13,6 @@ use crate::plan::{Attr, Attrs, Init};
 use crate::source::Span;
 use crate::syntax::ast::{self, Arg, Expr, ExprKind, Ident, ItemKind, Task};
 
-/// Outputs of a task, for messages and suggestions.
-pub const OUTPUTS: &[&str] = &[
-    "probs",
-    "logits",
-    "hidden",
-    "embedding",
-    "label",
-    "sample",
-    "gold",
-    "loss",
-    "top",
-    "states",
-    "words",
-    "voted",
-    "replaced",
-];
-
 impl<'a> Checker<'a> {
     /// A task's head, without what the task reads.
     pub(super) fn task_head(&mut self, symbol: &Symbol<'a>, member: usize, span: Span) -> Checked<TaskId> {
@@ -384,12 +367,12 @@ impl<'a> Checker<'a> {
         s: &Scope<'a>,
     ) -> Val<'a> {
         let kind = self.tasks[id.0].kind;
-        let known = OUTPUTS.contains(&name.text.as_str()) || kind.metrics().contains(&name.text.as_str());
+        let known = ops::tasks::outputs().any(|o| o == name.text) || kind.metrics().contains(&name.text.as_str());
         if !known {
             let task = self.tasks[id.0].name.clone();
             let message = format!("the task '{task}' has no output '{}'", name.text);
             let mut d = Diagnostic::new(codes::UNKNOWN_FIELD, name.span, message);
-            d = match suggest::nearest(&name.text, OUTPUTS.iter().copied()) {
+            d = match suggest::nearest(&name.text, ops::tasks::outputs()) {
                 Some(near) => d.fix(name.span, near, format!("did you mean '{near}'?")),
                 None => {
                     d.help("its outputs are `probs`, `logits`, `hidden`, `embedding(d)`, `label`, `gold` and `loss`")

@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use line_index::{LineIndex, TextSize, WideEncoding};
+use line_index::{LineIndex, TextSize, WideEncoding, WideLineCol};
 use serde::{Deserialize, Serialize};
 
 /// A file in a [`SourceMap`].
@@ -70,6 +70,44 @@ pub struct SourceFile {
     lines: LineIndex,
 }
 
+impl SourceFile {
+    /// A text with its lines. A leading byte order mark is dropped.
+    pub fn new(path: impl Into<PathBuf>, text: &str) -> Self {
+        let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
+        Self { path: path.into(), text: text.into(), lines: LineIndex::new(text) }
+    }
+
+    /// Where a byte is; offsets past the end, or inside a character, are moved back.
+    pub fn place(&self, offset: u32) -> Place {
+        let at = self.boundary(offset as usize);
+        let start = self.lines.line_col(TextSize::new(at as u32));
+        let wide = self.lines.to_wide(WideEncoding::Utf16, start);
+        let line_start = at - start.col as usize;
+        let column = self.text[line_start..at].chars().count() as u32;
+        Place { line: start.line, column, utf16: wide.map_or(column, |w| w.col), offset: at as u32 }
+    }
+
+    /// The byte at a line and a column in UTF-16 code units. What lies past the end of its line,
+    /// past the last line, or inside a character is moved back.
+    pub fn offset(&self, line: u32, utf16: u32) -> u32 {
+        let Some(range) = self.lines.line(line) else { return self.text.len() as u32 };
+        let range = std::ops::Range::<usize>::from(range);
+        let width = self.text[range.clone()].trim_end_matches(['\n', '\r']).len();
+        let wide = WideLineCol { line, col: utf16 };
+        let place = self.lines.to_utf8(WideEncoding::Utf16, wide).and_then(|p| self.lines.offset(p));
+        let at = place.map_or(range.end, usize::from).clamp(range.start, range.start + width);
+        self.boundary(at) as u32
+    }
+
+    fn boundary(&self, offset: usize) -> usize {
+        let mut at = offset.min(self.text.len());
+        while !self.text.is_char_boundary(at) {
+            at -= 1;
+        }
+        at
+    }
+}
+
 /// All files of a compilation.
 #[derive(Debug, Default)]
 pub struct SourceMap {
@@ -84,9 +122,7 @@ impl SourceMap {
 
     /// Adds a text and returns its id. A leading byte order mark is dropped.
     pub fn add(&mut self, path: impl Into<PathBuf>, text: &str) -> FileId {
-        let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
-        let file = SourceFile { path: path.into(), text: text.into(), lines: LineIndex::new(text) };
-        self.files.push(file);
+        self.files.push(SourceFile::new(path, text));
         FileId(self.files.len() as u32 - 1)
     }
 
@@ -98,6 +134,11 @@ impl SourceMap {
     /// Whether a file of this id is there.
     pub fn has(&self, id: FileId) -> bool {
         (id.0 as usize) < self.files.len()
+    }
+
+    /// The file of this path.
+    pub fn find(&self, path: &Path) -> Option<FileId> {
+        self.files().find(|(_, f)| f.path == path).map(|(id, _)| id)
     }
 
     /// All files, in the order they were added.
@@ -117,16 +158,7 @@ impl SourceMap {
 
     /// Where a byte of a file is; offsets past the end, or inside a character, are moved back.
     pub fn place(&self, file: FileId, offset: u32) -> Place {
-        let file = self.file(file);
-        let mut at = (offset as usize).min(file.text.len());
-        while !file.text.is_char_boundary(at) {
-            at -= 1;
-        }
-        let start = file.lines.line_col(TextSize::new(at as u32));
-        let wide = file.lines.to_wide(WideEncoding::Utf16, start);
-        let line_start = at - start.col as usize;
-        let column = file.text[line_start..at].chars().count() as u32;
-        Place { line: start.line, column, utf16: wide.map_or(column, |w| w.col), offset: at as u32 }
+        self.file(file).place(offset)
     }
 }
 
@@ -170,5 +202,22 @@ mod tests {
         assert_eq!((place.line, place.column, place.utf16), (0, 5, 6));
         let end = map.file(id).text.len() as u32;
         assert_eq!(map.place(id, end + 9).line, 1);
+    }
+
+    #[test]
+    fn utf16_columns_become_bytes_and_strays_are_moved_back() {
+        let file = SourceFile::new("a.mtl", "感情 😀 x\r\nnext");
+        assert_eq!(file.offset(0, 6) as usize, file.text.find('x').unwrap());
+        assert_eq!(file.offset(0, 3), 7, "the first half of the smiley");
+        assert_eq!(file.offset(0, 4), 7, "inside of the smiley");
+        assert_eq!(file.offset(0, 99) as usize, file.text.find('\r').unwrap());
+        assert_eq!(file.offset(1, 2) as usize, file.text.find("xt").unwrap());
+        assert_eq!(file.offset(9, 0) as usize, file.text.len());
+        for at in 0..=file.text.len() as u32 {
+            let place = file.place(at);
+            if place.offset == at && !file.text[..at as usize].ends_with('\r') {
+                assert_eq!(file.offset(place.line, place.utf16), at);
+            }
+        }
     }
 }

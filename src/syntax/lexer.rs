@@ -3,14 +3,18 @@
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
+    /// A name or keyword.
     Word,
+    /// `1_000`, `1e-3` or `10%`.
     Number,
     /// A number that touches a letter, `30batch`.
     BadNumber,
+    /// A string with its quotes.
     Str,
     /// A string that its line does not close.
     BadStr,
+    /// A bracket, an operator or another mark of the grammar.
     Punct,
     /// What no program contains.
     Other,
@@ -18,9 +22,12 @@ pub(super) enum Kind {
 
 /// A token and the bytes it covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Token {
+pub struct Token {
+    /// What it is.
     pub kind: Kind,
+    /// Its first byte.
     pub start: usize,
+    /// One past its last byte.
     pub end: usize,
 }
 
@@ -33,8 +40,10 @@ impl Token {
 
 /// Tokens and comments (ranges that begin with `//`), in order.
 #[derive(Debug, Default)]
-pub(super) struct Lexed {
+pub struct Lexed {
+    /// The tokens.
     pub tokens: Vec<Token>,
+    /// First byte and end of each comment.
     pub comments: Vec<(usize, usize)>,
     blanks: Vec<(usize, usize)>,
 }
@@ -66,8 +75,13 @@ impl Lexed {
     }
 }
 
+/// The tokens of a text, in order; comments are the parser's trivia.
+pub fn tokens(text: &str) -> Vec<Token> {
+    lex(text).tokens
+}
+
 /// Splits a text into tokens and comments.
-pub(super) fn lex(text: &str) -> Lexed {
+pub fn lex(text: &str) -> Lexed {
     let bytes = text.as_bytes();
     let mut out = Lexed::default();
     let mut at = 0;

@@ -12,13 +12,14 @@ mod errors;
 mod expr;
 mod grammar;
 mod items;
-mod lexer;
+pub mod lexer;
 mod near;
 mod nesting;
 mod numbers;
 mod parse;
 mod pieces;
 
+pub use lexer::{Kind as TokenKind, Token, tokens};
 pub use parse::{Comment, Parse, parse};
 
 /// The words that name nothing a program declares.

@@ -27,6 +27,8 @@ pub struct Comment {
 /// What a text says, and what is wrong with it.
 #[derive(Clone, Debug, Default)]
 pub struct Parse {
+    /// The file.
+    pub file: FileId,
     /// All that parsed.
     pub ast: ast::File,
     /// All comments, in order.
@@ -44,14 +46,14 @@ pub fn parse(file: FileId, text: &str) -> Parse {
     let trivia = docs::comments(file, text, &lexed);
     if let Some(token) = nesting::too_deep(text, &lexed) {
         let problem = too_deep(Span::new(file, token.start, token.end));
-        return unreadable(text, &lexed, trivia, problem);
+        return unreadable(file, text, &lexed, trivia, problem);
     }
     let docs = docs::attach(text, &lexed, &trivia);
     let blanked = lexed.blanked(text);
     let source = Source { file, text, blanked: &blanked, lexed: &lexed, docs: &docs };
     if let Some(items) = pieces::items(source) {
         let ast = ast::File { docs: docs.file.clone(), items };
-        return Parse { ast, trivia, ..Parse::default() };
+        return Parse { file, ast, trivia, ..Parse::default() };
     }
     match MtlParser::parse(Rule::file, &blanked) {
         Ok(pairs) => {
@@ -60,12 +62,12 @@ pub fn parse(file: FileId, text: &str) -> Parse {
             let ast = ast::File { docs: docs.file.clone(), items };
             let mut diagnostics = builder.diagnostics;
             diagnostics.sort_by_key(|d| d.span.map(|s| (s.start, s.end)));
-            Parse { ast, trivia, tolerated: builder.tolerated, diagnostics }
+            Parse { file, ast, trivia, tolerated: builder.tolerated, diagnostics }
         }
         // The islands leave nothing over, so this is pest running out of stack.
         Err(error) => {
             let (InputLocation::Pos(at) | InputLocation::Span((at, _))) = error.location;
-            unreadable(text, &lexed, trivia, too_deep(Span::new(file, at, at)))
+            unreadable(file, text, &lexed, trivia, too_deep(Span::new(file, at, at)))
         }
     }
 }
@@ -77,8 +79,8 @@ fn too_deep(span: Span) -> Diagnostic {
 }
 
 /// A file of which nothing could be read: all its names are tolerated.
-fn unreadable(text: &str, lexed: &Lexed, trivia: Vec<Comment>, problem: Diagnostic) -> Parse {
+fn unreadable(file: FileId, text: &str, lexed: &Lexed, trivia: Vec<Comment>, problem: Diagnostic) -> Parse {
     let words = lexed.tokens.iter().filter(|t| t.kind == Kind::Word);
     let tolerated = words.map(|t| t.text(text).to_owned()).collect();
-    Parse { ast: ast::File::default(), trivia, tolerated, diagnostics: vec![problem] }
+    Parse { file, ast: ast::File::default(), trivia, tolerated, diagnostics: vec![problem] }
 }

@@ -8,8 +8,18 @@ use tempfile::TempDir;
 
 use super::{Block, all, blocks, documents, root};
 
-/// Lines that are not run here: they build, test or serve mtlc itself.
-const NOT_RUN: &[&str] = &["cargo test", ".ci/run", "mdbook serve docs", "rustup component add rustfmt clippy"];
+/// Lines that are not run here: they build, test or serve mtlc itself, or need an editor.
+const NOT_RUN: &[&str] = &[
+    "cargo test",
+    ".ci/run",
+    "mdbook serve docs",
+    "rustup component add rustfmt clippy",
+    // `editors/test` runs these two.
+    "npm ci",
+    "npm run package",
+    "code --install-extension mtlc.vsix",
+    "hx --grammar build",
+];
 
 fn copy(from: &Path, to: &Path) {
     if from.is_dir() {
@@ -62,6 +72,13 @@ fn scene(page: &str) -> TempDir {
             let trained = mtlc(folder.path(), &["run", "examples/tagging.mtl", "--epochs", "1"]);
             assert!(trained.status.success(), "{trained:?}");
         }
+        "docs/editors.md" => {
+            for part in ["vscode/package.json", "tree-sitter-mtl/src", "tree-sitter-mtl/queries"] {
+                let part = Path::new("editors").join(part);
+                fs::create_dir_all(at("").join(part.parent().expect("a folder"))).expect("a folder");
+                copy(&root().join(&part), &folder.path().join(&part));
+            }
+        }
         _ => {}
     }
     folder
@@ -87,6 +104,7 @@ fn run_all(folder: &Path, commands: &[Block]) {
         let lines: Vec<String> = block.text.lines().filter_map(translated).collect();
         let mut shell = Command::new("sh");
         shell.current_dir(folder).env("PATH", &path).env("NO_COLOR", "1").stdin(Stdio::null());
+        shell.env("HOME", folder).env_remove("XDG_CONFIG_HOME");
         let output = shell.args(["-exc", &lines.join("\n")]).output().expect("sh starts");
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{}: {said}", block.place);

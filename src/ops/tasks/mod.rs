@@ -28,29 +28,35 @@ const COMMON_ARGS: &[Arg] = &[
     arg("over", Kind::Any, Default::Unset, "A distribution over an axis of the input that the gold lacks."),
 ];
 
-/// Arguments of `.label`.
-pub static LABEL: Signature = Signature {
-    name: "label",
-    group: Group::Internal,
-    doc: "The predicted label, as one-hot or as an index for `embed`; passes no gradient.",
-    inputs: &[],
-    args: &[arg("gold", Kind::Share, Default::Float(0.0), "How often the gold label stands instead, in training.")],
-};
+macro_rules! outputs {
+    ($($item:ident, $name:literal, $args:expr, $doc:literal;)*) => {
+        $(#[doc = $doc]
+        pub static $item: Signature =
+            Signature { name: $name, group: Group::Internal, doc: $doc, inputs: &[], args: $args };)*
+        /// What a task hands on.
+        pub static OUTPUTS: &[&Signature] = &[$(&$item),*];
+    };
+}
 
-/// Arguments of `.embedding`.
-pub static EMBEDDING: Signature = Signature {
-    name: "embedding",
-    group: Group::Internal,
-    doc: "The expected embedding of the label.",
-    inputs: &[],
-    args: &[required("d", Kind::Width, "Width of the label embeddings.")],
-};
+outputs! {
+    PROBS, "probs", &[], "The probability of each label.";
+    LOGITS, "logits", &[], "What the last projection gives.";
+    HIDDEN, "hidden", &[], "What the last projection reads.";
+    EMBEDDING, "embedding", &[required("d", Kind::Width, "Width of the label embeddings.")],
+        "The expected embedding of the label.";
+    LABEL, "label", &[arg("gold", Kind::Share, Default::Float(0.0), "How often the gold label stands instead, in training.")],
+        "The predicted label, as one-hot or as an index for `embed`; passes no gradient.";
+    SAMPLE, "sample", &[], "A label drawn by its probability; passes no gradient.";
+    GOLD, "gold", &[], "The right label, which only training has; passes no gradient.";
+    LOSS, "loss", &[], "−log p of the gold, summed over the places of an example.";
+    TOP, "top", &[required("k", COUNT, "How many.")], "The best candidates of a task; passes no gradient.";
+    STATES, "states", &[], "The states of a decoder of text.";
+    WORDS, "words", &[], "The expected embeddings of the words that a decoder gives.";
+    VOTED, "voted", &[], "The labels that most places voted for.";
+    REPLACED, "replaced", &[], "Whether each word is another than the original.";
+}
 
-/// Arguments of `.top`.
-pub static TOP: Signature = Signature {
-    name: "top",
-    group: Group::Internal,
-    doc: "The best candidates of a task.",
-    inputs: &[],
-    args: &[required("k", COUNT, "How many.")],
-};
+/// The names of what a task hands on.
+pub fn outputs() -> impl Iterator<Item = &'static str> + Clone {
+    OUTPUTS.iter().map(|o| o.name)
+}

@@ -128,9 +128,8 @@ fn each_code_has_fixtures() {
     }
     // These are given while training or by a command, and tested there.
     let runs = |code: &str| code == "E0603" || ["E09", "W09"].iter().any(|p| code.starts_with(p));
-    let reading = |code: &str| {
-        ["E08", "W08", "W0402"].iter().any(|p| code.starts_with(p)) && cfg!(not(feature = "train"))
-    };
+    let reading =
+        |code: &str| ["E08", "W08", "W0402"].iter().any(|p| code.starts_with(p)) && cfg!(not(feature = "train"));
     let few = |code: &&str| !runs(code) && !reading(code) && files.get(*code).copied().unwrap_or(0) < 3;
     let few: Vec<&str> = codes::ALL.iter().map(|(code, _)| code.0).filter(few).collect();
     assert!(few.is_empty() && all >= 120, "{all} fixtures; fewer than three for {few:?}");

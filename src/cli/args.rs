@@ -46,6 +46,9 @@ pub enum Command {
     /// Reports everything that is wrong with programs; the exit code tells.
     #[command(after_help = "Example: mtlc check model.mtl --no-data --format json")]
     Check(Check),
+    /// Lays programs out in the house style, around what does not parse.
+    #[command(after_help = "Example: mtlc fmt --check models")]
+    Fmt(Fmt),
     /// Compiles a program to a plan, and says what it costs.
     #[command(after_help = "Example: mtlc compile model.mtl --emit svg -o model.svg")]
     Compile(Compile),
@@ -112,6 +115,20 @@ pub struct Check {
     /// What is common.
     #[command(flatten)]
     pub program: ProgramArgs,
+}
+
+/// `mtlc fmt`.
+#[derive(Debug, Args)]
+pub struct Fmt {
+    /// Programs, folders of programs, or `-` for the standard input.
+    #[arg(required_unless_present = "stdin")]
+    pub files: Vec<PathBuf>,
+    /// Changes nothing: prints what would change, and exits with 1 if anything would.
+    #[arg(long)]
+    pub check: bool,
+    /// Reads a program from the standard input and prints it laid out.
+    #[arg(long, conflicts_with = "files")]
+    pub stdin: bool,
 }
 
 /// What `check`, `compile` and `run` have in common.

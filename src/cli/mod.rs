@@ -3,6 +3,7 @@
 pub mod args;
 mod check;
 mod explain;
+mod fmt;
 mod new;
 #[cfg(feature = "train")]
 mod train;
@@ -106,6 +107,7 @@ fn run(command: Command, voice: Voice) -> Ended {
     match command {
         Command::New(args) => new::run(&args, voice),
         Command::Check(args) => check::run(&args, voice),
+        Command::Fmt(args) => fmt::run(&args, voice),
         Command::Explain(args) => explain::run(&args),
         Command::Reference => {
             out(&crate::ops::reference());

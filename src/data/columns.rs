@@ -21,7 +21,9 @@ fn of_file(format: &Format, file: &Path) -> Vec<String> {
         Format::Lines => beside(file),
         Format::Csv { separator } => cells(file, *separator),
         Format::Tsv => cells(file, '\t'),
-        Format::Jsonl => first(file).and_then(|l| serde_json::from_str(&l).ok()).map_or_else(Vec::new, |v| keys(&v, "")),
+        Format::Jsonl => {
+            first(file).and_then(|l| serde_json::from_str(&l).ok()).map_or_else(Vec::new, |v| keys(&v, ""))
+        }
         Format::Conll => numbered(file),
         Format::Conllu => {
             ["id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc"].map(String::from).into()
@@ -84,7 +86,9 @@ fn beside(path: &Path) -> Vec<String> {
     if path.is_dir() {
         return names_in(path).iter().map(|n| plain(n)).collect();
     }
-    let (Some(folder), Some(stem)) = (path.parent(), path.file_name().and_then(|n| n.to_str())) else { return Vec::new() };
+    let (Some(folder), Some(stem)) = (path.parent(), path.file_name().and_then(|n| n.to_str())) else {
+        return Vec::new();
+    };
     let after = |name: &String| name.strip_prefix(stem)?.strip_prefix('.').map(plain);
     names_in(folder).iter().filter_map(after).collect()
 }

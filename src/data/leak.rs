@@ -39,7 +39,8 @@ pub fn can_leak(corpus: &Corpus) -> bool {
 /// The fields that are texts of their own.
 fn texts(dataset: &Dataset) -> Vec<usize> {
     let fields = dataset.spec.fields.iter().enumerate();
-    let is_text = |(_, f): &(usize, &super::spec::FieldSpec)| matches!(f.ty, FieldType::Text { .. }) && f.template.is_none();
+    let is_text =
+        |(_, f): &(usize, &super::spec::FieldSpec)| matches!(f.ty, FieldType::Text { .. }) && f.template.is_none();
     fields.filter(is_text).map(|(i, _)| i).collect()
 }
 

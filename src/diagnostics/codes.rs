@@ -115,7 +115,10 @@ const USUAL_HELP: &[(Code, &str)] = &[
     (CYCLE, "cut one of these edges"),
     (PATH, "name a layer, a task, or a part of one such as `reader.bilstm`"),
     (NOT_RUN_YET, "leave it out, or use what this build runs: the reference says which"),
-    (DATA_COLUMN, "name a column or key that the file has, as in `from \"words\"`; numbers count from 0, as in `from 0`"),
+    (
+        DATA_COLUMN,
+        "name a column or key that the file has, as in `from \"words\"`; numbers count from 0, as in `from 0`",
+    ),
     (DATA_LABEL, "look at the column that the field reads, and at the type it is declared with"),
     (DATA_EMPTY, "name files that have examples, or take a smaller share"),
     (VECTORS, "each line holds a word and its numbers, with blanks between"),

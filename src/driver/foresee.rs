@@ -141,7 +141,9 @@ fn too_large(plan: &Plan, loads: &[Load], budget: f64) -> Option<Diagnostic> {
     }
     let (need, has) = (bytes(need), bytes(budget));
     let message = format!("a step of training needs about {need} of memory, and this machine has {has}");
-    let Some((span, own, why)) = heaviest(plan, loads) else { return Some(Diagnostic::placeless(codes::MEMORY, message)) };
+    let Some((span, own, why)) = heaviest(plan, loads) else {
+        return Some(Diagnostic::placeless(codes::MEMORY, message));
+    };
     Some(Diagnostic::new(codes::MEMORY, span, message).label(format!("{} of it here", bytes(own))).help(why))
 }
 

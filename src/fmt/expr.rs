@@ -76,8 +76,7 @@ impl<'a> Layout<'a> {
         let mut members = stream.split(open + 1..close, |i| stream.is(i, ","));
         members.retain(|member| !member.is_empty());
         let (Some(first), Some(end)) = (members.first(), members.last().map(|m| m.end - 1)) else {
-            let empty = self.join((open, close), self.arena.nil(), self.token(close), 0);
-            return self.token(open).append(empty);
+            return self.token(open).append(self.closed((open, close), self.arena.nil()));
         };
         if self.hugs(&members, open, close) {
             let inside = self.member(first.clone());
@@ -87,17 +86,19 @@ impl<'a> Layout<'a> {
         let mut inside = self.join((open, first.start), self.arena.line_(), self.member(first.clone()), 0);
         for (before, member) in members.iter().zip(members.iter().skip(1)) {
             let next = self.member(member.clone());
-            let joined = self.join((before.end - 1, member.start), self.between(open, &members), next, 0);
+            let joined = self.join((before.end - 1, member.start), self.between(open, close, &members), next, 0);
             inside = inside.append(",").append(joined);
         }
-        let closing = self.join((end, close), self.arena.line_(), self.token(close), 0);
+        let closing = self.closed((end, close), self.arena.line_());
         self.token(open).append(inside.nest(2)).append(closing).append(self.forced(forced)).group()
     }
 
-    /// What stands between two members when they do not fit on one line.
-    fn between(&self, open: usize, members: &[Range<usize>]) -> Doc<'a> {
-        let width = |m: &Range<usize>| self.stream.bytes(m.end - 1).end - self.stream.bytes(m.start).start;
-        let fills = self.stream.is(open, "[") && members.iter().all(|m| width(m) <= SHORT);
+    /// What stands between two members: lists of short ones fill their lines.
+    fn between(&self, open: usize, close: usize, members: &[Range<usize>]) -> Doc<'a> {
+        let stream = self.stream;
+        let width = |m: &Range<usize>| m.clone().map(|i| stream.bytes(i).len() + usize::from(stream.blank(i))).sum();
+        let short = members.iter().all(|m| SHORT >= width(m));
+        let fills = stream.is(open, "[") && short && self.comments(open, close).is_empty();
         if fills { self.arena.softline() } else { self.arena.line() }
     }
 

@@ -59,14 +59,31 @@ impl<'a> Layout<'a> {
     }
 
     /// What stands between two tokens, and the document of the second: comments if there are any,
-    /// else what is given.
+    /// else what is given. A comment moves the second to a new line, indented by `nest`.
     pub(super) fn join(&self, (a, b): (usize, usize), plain: Doc<'a>, next: Doc<'a>, nest: isize) -> Doc<'a> {
-        let comments = self.comments(a, b);
-        if comments.is_empty() {
-            return plain.append(next);
+        match self.comments(a, b) {
+            [] => plain.append(next),
+            comments => {
+                let next = self.arena.hardline().append(next).nest(nest);
+                self.comment_lines(self.stream.bytes(a).end, comments).nest(nest).append(next)
+            }
         }
+    }
+
+    /// The same before a closing bracket: comments are indented as what stands before them.
+    pub(super) fn closed(&self, (a, b): (usize, usize), plain: Doc<'a>) -> Doc<'a> {
+        match self.comments(a, b) {
+            [] => plain.append(self.token(b)),
+            comments => {
+                let comments = self.comment_lines(self.stream.bytes(a).end, comments).nest(2);
+                comments.append(self.arena.hardline()).append(self.token(b))
+            }
+        }
+    }
+
+    /// Comments: the first may end the line that stands there.
+    fn comment_lines(&self, mut at: usize, comments: &[Comment]) -> Doc<'a> {
         let mut doc = self.arena.nil();
-        let mut at = self.stream.bytes(a).end;
         for comment in comments {
             doc = match self.stream.newlines(at, comment.span.range().start) {
                 0 => doc.append(self.trailing(comment)),
@@ -74,7 +91,7 @@ impl<'a> Layout<'a> {
             };
             at = comment.span.range().end;
         }
-        doc.append(self.arena.hardline()).append(next).nest(nest)
+        doc
     }
 
     fn comment_text(&self, comment: &Comment) -> &'a str {

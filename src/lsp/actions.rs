@@ -16,7 +16,8 @@ pub fn actions(view: &View<'_>, params: &lsp::CodeActionParams, versioned: bool)
         return Vec::new();
     }
     let span = view.span(params.range);
-    let here = |d: &&Diagnostic| d.span.is_some_and(|s| s.file == view.file && s.start <= span.end && span.start <= s.end);
+    let here =
+        |d: &&Diagnostic| d.span.is_some_and(|s| s.file == view.file && s.start <= span.end && span.start <= s.end);
     let found = view.program.checked.diagnostics.iter().filter(here);
     found.filter_map(|d| Some(action(view, d, d.fix.as_ref()?, versioned))).collect()
 }

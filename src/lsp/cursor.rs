@@ -124,7 +124,8 @@ impl<'t> Cursor<'t> {
 
     /// The open call around the byte: the token of its `(`.
     pub fn call(&self) -> Option<usize> {
-        let at = self.open.iter().rev().copied().take_while(|o| self.token(*o) != "{").find(|o| self.token(*o) == "(")?;
+        let at =
+            self.open.iter().rev().copied().take_while(|o| self.token(*o) != "{").find(|o| self.token(*o) == "(")?;
         (at > 0 && self.is_word(at - 1)).then_some(at)
     }
 
@@ -172,7 +173,10 @@ impl<'t> Cursor<'t> {
     pub fn is_complete(&self) -> bool {
         let Some(last) = self.before.last() else { return true };
         match last.kind {
-            Kind::Punct => matches!(self.back(0), ")" | "]" | "}" | "|") && self.innermost().is_none_or(|o| o + 1 < self.before.len()),
+            Kind::Punct => {
+                matches!(self.back(0), ")" | "]" | "}" | "|")
+                    && self.innermost().is_none_or(|o| o + 1 < self.before.len())
+            }
             Kind::Word => !ITEM_KEYWORDS.contains(&self.back(0)),
             _ => true,
         }
@@ -220,7 +224,9 @@ impl<'t> Cursor<'t> {
     pub fn said(&self, open: usize, name: &str) -> Option<&'t str> {
         let lexed = lex(self.text);
         let word = |i: usize| lexed.tokens.get(i).map_or("", |t| t.text(self.text));
-        let at = (open..lexed.tokens.len()).take_while(|i| word(*i) != "}").find(|i| word(*i) == name && word(i + 1) == ":")?;
+        let at = (open..lexed.tokens.len())
+            .take_while(|i| word(*i) != "}")
+            .find(|i| word(*i) == name && word(i + 1) == ":")?;
         let value = if word(at + 2) == "[" { word(at + 3) } else { word(at + 2) };
         Some(value.trim_matches('"'))
     }

@@ -9,7 +9,10 @@ use serde_json::Value;
 use super::documents::path_of;
 use super::server::Server;
 use super::view::View;
-use super::{actions, completion, edits, folding, format, goto, highlight, hints, hover, lens, picture, rename, signature, symbols};
+use super::{
+    actions, completion, edits, folding, format, goto, highlight, hints, hover, lens, picture, rename, signature,
+    symbols,
+};
 
 /// An answer, or why there is none.
 pub type Answer<T> = Result<T, ResponseError>;

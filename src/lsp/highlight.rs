@@ -14,8 +14,20 @@ use crate::syntax::lexer::{Kind, Token, lex};
 
 /// The types of tokens, by their numbers.
 const TYPES: &[&str] = &[
-    "keyword", "comment", "string", "number", "operator", "function", "variable", "parameter", "property", "type",
-    "class", "struct", "enumMember", "method",
+    "keyword",
+    "comment",
+    "string",
+    "number",
+    "operator",
+    "function",
+    "variable",
+    "parameter",
+    "property",
+    "type",
+    "class",
+    "struct",
+    "enumMember",
+    "method",
 ];
 
 /// The bits of tokens.
@@ -98,12 +110,7 @@ fn declared(kind: DefKind) -> (&'static str, u32) {
     }
 }
 
-fn piece(
-    view: &View<'_>,
-    token: Token,
-    names: &BTreeMap<usize, (usize, &'static str, u32)>,
-    pieces: &mut Vec<Piece>,
-) {
+fn piece(view: &View<'_>, token: Token, names: &BTreeMap<usize, (usize, &'static str, u32)>, pieces: &mut Vec<Piece>) {
     let (start, end) = (token.start, token.end);
     match token.kind {
         Kind::Word => match names.get(&start) {

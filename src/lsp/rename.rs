@@ -27,9 +27,8 @@ pub fn prepare(view: &View<'_>, at: u32) -> Answer<lsp::PrepareRenamePlaceholder
 pub fn rename(view: &View<'_>, at: u32, new: &str) -> Answer<Vec<Change>> {
     let (span, defs) = named(view, at)?;
     let old = view.sources().text(span).to_string();
-    let problem = tied(view, &defs).or_else(|| invalid(new)).or_else(|| {
-        if new == old { None } else { clash(view, &defs, new) }
-    });
+    let problem =
+        tied(view, &defs).or_else(|| invalid(new)).or_else(|| if new == old { None } else { clash(view, &defs, new) });
     if let Some(why) = problem {
         return refuse(ErrorCode::RequestFailed, why);
     }
@@ -53,10 +52,12 @@ fn named(view: &View<'_>, at: u32) -> Answer<(Span, Vec<DefId>)> {
 /// Why a name cannot change: its text stands in strings, through the name of a `for`.
 fn tied(view: &View<'_>, defs: &[DefId]) -> Option<String> {
     let references = view.references();
-    let in_string = |u: &Use| view.sources().text(Span { start: u.span.start.saturating_sub(1), ..u.span }).starts_with('{');
+    let in_string =
+        |u: &Use| view.sources().text(Span { start: u.span.start.saturating_sub(1), ..u.span }).starts_with('{');
     let loops = references.all().filter(|(_, d)| d.kind == DefKind::Loop);
     let spelled = loops.into_iter().any(|(id, _)| references.uses_of(id).any(in_string));
-    let word = defs.iter().any(|d| references.def(*d).kind != DefKind::Loop && references.uses_of(*d).any(|u| u.spelled));
+    let word =
+        defs.iter().any(|d| references.def(*d).kind != DefKind::Loop && references.uses_of(*d).any(|u| u.spelled));
     let name = &references.def(*defs.first()?).name;
     (spelled && word).then(|| format!("'{name}' is also a word of a `for`, which strings may spell; rename it by hand"))
 }
@@ -74,9 +75,9 @@ fn invalid(new: &str) -> Option<String> {
 /// What already has the name, or would come to mean what is renamed.
 fn clash(view: &View<'_>, defs: &[DefId], new: &str) -> Option<String> {
     let references = view.references();
-    let other = references.all().find(|(id, d)| {
-        d.name == new && !defs.contains(id) && defs.iter().any(|mine| meets(references, *mine, *id))
-    });
+    let other = references
+        .all()
+        .find(|(id, d)| d.name == new && !defs.contains(id) && defs.iter().any(|mine| meets(references, *mine, *id)));
     if let Some((_, def)) = other {
         let place = view.sources().place(def.span.file, def.span.start);
         let path = view.sources().file(def.span.file).path.file_name().unwrap_or_default().to_string_lossy();
@@ -114,7 +115,9 @@ fn meets(references: &References, mine: DefId, other: DefId) -> bool {
         return a.owner == b.owner;
     }
     let stands_in = |id: DefId, scope: Span| {
-        references.uses_of(id).any(|u| u.span.file == scope.file && scope.start <= u.span.start && u.span.end <= scope.end)
+        references
+            .uses_of(id)
+            .any(|u| u.span.file == scope.file && scope.start <= u.span.start && u.span.end <= scope.end)
     };
     match (a.scope, b.scope) {
         (None, None) => true,

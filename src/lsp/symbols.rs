@@ -67,8 +67,7 @@ fn item(view: &View<'_>, i: &Item) -> Vec<lsp::DocumentSymbol> {
 fn fields(view: &View<'_>, d: &Data) -> Vec<lsp::DocumentSymbol> {
     let field = |f: &crate::syntax::ast::Field| {
         let detail = view.sources().text(f.ty_span).to_string();
-        let entry =
-            Entry { name: &f.name.text, detail, kind: lsp::SymbolKind::Field, whole: f.span, at: f.name.span };
+        let entry = Entry { name: &f.name.text, detail, kind: lsp::SymbolKind::Field, whole: f.span, at: f.name.span };
         symbol(view, entry, vec![])
     };
     d.fields.iter().map(field).collect()

@@ -164,7 +164,8 @@ impl Operation for L2 {
             };
             if shape(c, &params) != shape(c, &others) {
                 let message = "the two layers have parameters of different shapes, so they have no distance";
-                let d = Diagnostic::new(codes::WIDTH_MISMATCH, b.span, message).also(a.span, "the first is here")
+                let d = Diagnostic::new(codes::WIDTH_MISMATCH, b.span, message)
+                    .also(a.span, "the first is here")
                     .help("name parts that are alike, as in `l2(one.bilstm, two.bilstm)`");
                 return Err(c.error_in(&call.scope, d));
             }

@@ -63,9 +63,12 @@ impl<'a> Checker<'a> {
             SymbolKind::Task => self.task_head(symbol, member, span).map_or(Val::Error, Val::Task),
             SymbolKind::Loss | SymbolKind::Metric => {
                 let message = format!("'{}' is {}, where a value is needed", symbol.name, symbol.kind.noun());
-                self.fail(s, Diagnostic::new(codes::WRONG_KIND, span, message)
-                    .also(symbol.span, "declared here")
-                    .help("a loss or metric is reported as it is; name the values that it is made of"))
+                self.fail(
+                    s,
+                    Diagnostic::new(codes::WRONG_KIND, span, message)
+                        .also(symbol.span, "declared here")
+                        .help("a loss or metric is reported as it is; name the values that it is made of"),
+                )
             }
             SymbolKind::Run => {
                 let message = format!("this build does not read trained runs such as '{}' yet", symbol.name);
@@ -194,7 +197,9 @@ impl<'a> Checker<'a> {
             self.eval(base, s);
             return self.fail(s, Diagnostic::new(codes::WRONG_KIND, base.span, "only a family can be indexed"));
         };
-        let Some(symbol) = self.symbols.by_name.get(name.text.as_str()).cloned() else { return self.unknown(name, super::eval::Meant::Value, s) };
+        let Some(symbol) = self.symbols.by_name.get(name.text.as_str()).cloned() else {
+            return self.unknown(name, super::eval::Meant::Value, s);
+        };
         match self.member_position(&symbol, indices, name.span, s) {
             Ok(member) => self.item(symbol.name, Some(member), name.span, s),
             Err(Reported) => Val::Error,
@@ -504,9 +509,12 @@ impl<'a> Checker<'a> {
         chain.push((span.file.0, span.start));
         if chain.len() > 64 {
             let message = format!("the recipe '{}' expands without end", def.name.text);
-            return self.fail(s, Diagnostic::new(codes::CYCLE, span, message)
-                .also(def.name.span, "declared here")
-                .help("a recipe cannot use itself; `repeat(n, f)` applies a layer n times"));
+            return self.fail(
+                s,
+                Diagnostic::new(codes::CYCLE, span, message)
+                    .also(def.name.span, "declared here")
+                    .help("a recipe cannot use itself; `repeat(n, f)` applies a layer n times"),
+            );
         }
         let mut scope = Scope { locals, chain, closed: Some(&def.name.text), ..s.clone() };
         scope.applied.push(span);

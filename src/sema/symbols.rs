@@ -187,7 +187,8 @@ impl<'a> Collector<'a, '_> {
     }
 
     fn family(&mut self, f: &'a ast::For, outer: &Rc<Family>) {
-        let family = (self.consts)(&f.list).and_then(|list| unroll(&f.binder, &list, &places(&f.list, &self.symbols), outer));
+        let family =
+            (self.consts)(&f.list).and_then(|list| unroll(&f.binder, &list, &places(&f.list, &self.symbols), outer));
         match family {
             Ok(family) => self.items(&f.items, &Rc::new(family)),
             Err(d) => {
@@ -320,7 +321,8 @@ pub fn unroll(binder: &ast::Binder, list: &Const, places: &Places, outer: &Famil
                     plural(names),
                     plural(parts)
                 );
-                return Err(Diagnostic::new(codes::BAD_ARGUMENT, binder.span, message).also(places.members.get(nth).copied().unwrap_or(at), "this member")
+                return Err(Diagnostic::new(codes::BAD_ARGUMENT, binder.span, message)
+                    .also(places.members.get(nth).copied().unwrap_or(at), "this member")
                     .help("write as many names as each member has parts"));
             }
             let mut bound = bound.clone();

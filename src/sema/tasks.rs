@@ -239,7 +239,10 @@ impl<'a> Checker<'a> {
         let value = self.constant(e, s)?;
         value.number().ok_or(()).map_err(|()| {
             let message = format!("a weight is a number, and this is {}", value.noun());
-            self.error_in(s, Diagnostic::new(codes::BAD_SETTING, e.span, message).help("write one such as `weight: 0.5`"))
+            self.error_in(
+                s,
+                Diagnostic::new(codes::BAD_SETTING, e.span, message).help("write one such as `weight: 0.5`"),
+            )
         })
     }
 

@@ -96,7 +96,8 @@ fn pages_of_data_show_their_code_and_mend_it() {
         let code = Path::new(page).file_stem().expect("a name").to_string_lossy().into_owned();
         let said = all_said(page);
         let [first, last] = said.as_slice() else { panic!("{page} has {} programs", said.len()) };
-        let codes: Vec<&str> = first.lines().filter_map(|l| l.split_once('[')?.1.split_once("]:")).map(|c| c.0).collect();
+        let codes: Vec<&str> =
+            first.lines().filter_map(|l| l.split_once('[')?.1.split_once("]:")).map(|c| c.0).collect();
         assert!(!codes.is_empty() && codes.iter().all(|c| *c == code), "{page}: {first}");
         assert!(last.ends_with("page.mtl: no mistakes\n"), "{page}: {last}");
     }

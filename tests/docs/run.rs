@@ -11,6 +11,7 @@ use super::{Block, all, blocks, documents, root};
 /// Lines that are not run here: they build, test or serve mtlc itself, or need an editor.
 const NOT_RUN: &[&str] = &[
     "cargo test",
+    "cargo install cargo-fuzz",
     ".ci/run",
     "mdbook serve docs",
     "rustup component add rustfmt clippy",
@@ -87,7 +88,7 @@ fn scene(page: &str) -> TempDir {
 /// A line as it is run here: with the built binary, and training cut short.
 fn translated(line: &str) -> Option<String> {
     let code = line.split(" #").next().unwrap_or_default().trim();
-    if NOT_RUN.contains(&code) {
+    if NOT_RUN.contains(&code) || code.starts_with("cargo fuzz ") {
         return None;
     }
     let code = code.replace("cargo run --release -- ", "mtlc ");

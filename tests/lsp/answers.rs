@@ -62,7 +62,9 @@ fn hovers() {
 fn definitions_references_and_highlights() {
     let mut client = program();
     let mut shown = String::new();
-    for (text, n) in [("reader\n", 0), ("intent, slots", 0), ("words |>", 0), ("x |>", 0), ("first }", 0), ("tags(words", 0)] {
+    for (text, n) in
+        [("reader\n", 0), ("intent, slots", 0), ("words |>", 0), ("x |>", 0), ("first }", 0), ("tags(words", 0)]
+    {
         let places = |v: &Value| {
             let ranges = v.as_array().map_or(&[][..], Vec::as_slice).iter();
             let start = |r: &Value| format!("{}:{}", r["range"]["start"]["line"], r["range"]["start"]["character"]);
@@ -73,7 +75,13 @@ fn definitions_references_and_highlights() {
         let uses = asked(&mut client, "references", text, n, all);
         let without = asked(&mut client, "references", text, n, json!({ "context": { "includeDeclaration": false } }));
         let lit = asked(&mut client, "documentHighlight", text, n, json!({}));
-        shown += &format!("{text:?}: {} | {} | {} | {}\n", places(&definition), places(&uses), places(&without), places(&lit));
+        shown += &format!(
+            "{text:?}: {} | {} | {} | {}\n",
+            places(&definition),
+            places(&uses),
+            places(&without),
+            places(&lit)
+        );
     }
     insta::assert_snapshot!(shown);
 }
@@ -98,7 +106,8 @@ fn signature_help() {
         let at = client.retype("a.mtl", &text);
         let help = client.at("signatureHelp", "a.mtl", &at, json!({})).expect("an answer");
         let label = help.pointer("/signatures/0/label").and_then(Value::as_str).unwrap_or("nothing");
-        let active = help["activeParameter"].as_u64().and_then(|n| help.pointer(&format!("/signatures/0/parameters/{n}/label")));
+        let active =
+            help["activeParameter"].as_u64().and_then(|n| help.pointer(&format!("/signatures/0/parameters/{n}/label")));
         shown += &format!("{line}\n  {label}\n  {}\n", active.and_then(Value::as_str).unwrap_or("-"));
     }
     insta::assert_snapshot!(shown);
@@ -150,7 +159,22 @@ fn semantic_tokens() {
     let text = "// one 感情 😀\nfor d in [books, dvd] {\n  data reviews[d] { format: lines  train: \"r/{d}/train\"\n    field body: text from \"感情 😀\"  field n: class }\n}\nconst w = 8\nlet x = reviews[books].body |> embed(w) |> mean_pool\ntask t: classify(reviews[books].n) = x\n";
     client.open("a.mtl", text);
     let tokens = client.whole("textDocument/semanticTokens/full", "a.mtl");
-    let types = ["keyword", "comment", "string", "number", "operator", "function", "variable", "parameter", "property", "type", "class", "struct", "enumMember", "method"];
+    let types = [
+        "keyword",
+        "comment",
+        "string",
+        "number",
+        "operator",
+        "function",
+        "variable",
+        "parameter",
+        "property",
+        "type",
+        "class",
+        "struct",
+        "enumMember",
+        "method",
+    ];
     let (mut line, mut column, mut shown) = (0, 0, String::new());
     let lines: Vec<Vec<u16>> = text.lines().map(|l| l.encode_utf16().collect()).collect();
     for token in tokens["data"].as_array().unwrap().chunks(5) {
@@ -210,7 +234,8 @@ fn quick_fixes() {
     client.open("a.mtl", &PROGRAM.replace("mean_pool", "meen_pool"));
     let found = client.wait_for("a.mtl", |d| d != &json!([]));
     let range = found[0]["range"].clone();
-    let params = json!({ "textDocument": { "uri": client.uri("a.mtl") }, "range": range, "context": { "diagnostics": found } });
+    let params =
+        json!({ "textDocument": { "uri": client.uri("a.mtl") }, "range": range, "context": { "diagnostics": found } });
     let actions = client.ask("textDocument/codeAction", params.clone()).expect("actions");
     insta::assert_snapshot!(client.shown(&actions));
     let mut only = params;
@@ -221,7 +246,10 @@ fn quick_fixes() {
 #[test]
 fn renames() {
     let mut client = program();
-    client.open("b.mtl", "use \"a.mtl\"\nlet again = home.words |> reader\ntask more: classify(home.intent) = again |> max_pool\n");
+    client.open(
+        "b.mtl",
+        "use \"a.mtl\"\nlet again = home.words |> reader\ntask more: classify(home.intent) = again |> max_pool\n",
+    );
     let mut shown = String::new();
     for (text, n, new) in [
         ("reader(", 0, "encoder"),
@@ -259,7 +287,11 @@ fn edits(edit: &Value) -> String {
         let name = f["textDocument"]["uri"].as_str().unwrap().rsplit('/').next().unwrap().to_string();
         let new: Vec<&str> = f["edits"].as_array().unwrap().iter().map(|e| e["newText"].as_str().unwrap()).collect();
         let odd = new.iter().filter(|n| n.contains("from")).map(|n| format!(" +{n:?}")).collect::<String>();
-        format!("{name} v{} {}{odd}", f["textDocument"]["version"], f["edits"].as_array().unwrap().iter().map(one).collect::<Vec<_>>().join(" "))
+        format!(
+            "{name} v{} {}{odd}",
+            f["textDocument"]["version"],
+            f["edits"].as_array().unwrap().iter().map(one).collect::<Vec<_>>().join(" ")
+        )
     };
     files.map(file).collect::<Vec<_>>().join("; ")
 }

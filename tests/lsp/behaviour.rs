@@ -47,7 +47,9 @@ fn places_count_in_utf16() {
     client.change("a.mtl", json!([{ "range": { "start": at(smiley), "end": at(smiley + 2) }, "text": "" }]));
     let fewer = |d: &Value| d[0]["range"]["start"]["character"].as_u64() != Some(column as u64);
     let found = client.wait_for("a.mtl", |d| d != &json!([]) && fewer(d));
-    assert!(found.as_array().unwrap().iter().any(|d| d["range"]["start"] == json!({ "line": 0, "character": column - 2 })));
+    assert!(
+        found.as_array().unwrap().iter().any(|d| d["range"]["start"] == json!({ "line": 0, "character": column - 2 }))
+    );
 }
 
 #[test]
@@ -64,7 +66,8 @@ fn a_used_file_is_part_of_the_program_that_uses_it() {
     let mut client = Client::new();
     let library = "layer reader = embed(8) |> bilstm(8)\nlayer spare = embed(4)\n";
     client.write("lib/reader.mtl", library);
-    let main = PROGRAM.replace("layer reader(x) = x |> embed(width) |> bilstm(width) { }\n", "use \"lib/reader.mtl\"\n");
+    let main =
+        PROGRAM.replace("layer reader(x) = x |> embed(width) |> bilstm(width) { }\n", "use \"lib/reader.mtl\"\n");
     client.open("a.mtl", &main);
     // A diagnostic is shown in the file that it is about, also when that is not open.
     let found = client.wait_for("lib/reader.mtl", |d| d != &json!([]));
@@ -74,7 +77,8 @@ fn a_used_file_is_part_of_the_program_that_uses_it() {
     client.retype("lib/reader.mtl", "layer reader = bilstm(8)\n");
     let found = client.wait_for("a.mtl", |d| d.as_array().is_some_and(|d| !d.is_empty()) || d == &json!([]));
     let _ = found;
-    let found = client.wait_for("lib/reader.mtl", |d| d.as_array().is_some_and(|d| d.iter().any(|d| d["code"] != "W0201")));
+    let found =
+        client.wait_for("lib/reader.mtl", |d| d.as_array().is_some_and(|d| d.iter().any(|d| d["code"] != "W0201")));
     assert!(codes(&found).iter().all(|c| c.starts_with("E04")), "{found:#}");
     let related = &found[0]["relatedInformation"];
     assert!(client.shown(related).contains("FOLDER/a.mtl"), "{related:#}");
@@ -150,7 +154,11 @@ fn rubbish_is_answered_by_errors() {
         ("textDocument/hover", json!({ "textDocument": { "uri": 3 }, "position": at }), -32602),
         ("textDocument/hover", json!({ "textDocument": { "uri": "no uri" }, "position": at }), -32602),
         ("textDocument/hover", json!({ "textDocument": { "uri": uri } }), -32602),
-        ("textDocument/hover", json!({ "textDocument": { "uri": uri }, "position": { "line": -1, "character": 0 } }), -32602),
+        (
+            "textDocument/hover",
+            json!({ "textDocument": { "uri": uri }, "position": { "line": -1, "character": 0 } }),
+            -32602,
+        ),
         ("textDocument/hover", json!({ "textDocument": { "uri": client.uri("closed.mtl") }, "position": at }), -32602),
         ("textDocument/rename", position.clone(), -32602),
         ("mtlc/taskGraph", json!({ "textDocument": { "uri": "file:///nowhere.mtl" } }), -32602),
@@ -160,7 +168,10 @@ fn rubbish_is_answered_by_errors() {
     }
     for (method, params) in [
         ("textDocument/didChange", json!({ "textDocument": 1 })),
-        ("textDocument/didChange", json!({ "textDocument": { "uri": client.uri("closed.mtl"), "version": 1 }, "contentChanges": [{ "text": "x" }] })),
+        (
+            "textDocument/didChange",
+            json!({ "textDocument": { "uri": client.uri("closed.mtl"), "version": 1 }, "contentChanges": [{ "text": "x" }] }),
+        ),
         ("textDocument/didClose", json!({ "textDocument": { "uri": client.uri("closed.mtl") } })),
         ("textDocument/didOpen", Value::Null),
         ("workspace/didChangeWatchedFiles", json!({ "changes": 3 })),
@@ -188,7 +199,13 @@ fn positions_out_of_bounds_are_moved_into_the_text() {
                 "context": { "includeDeclaration": true, "diagnostics": [] }, "range": range, "newName": "fresh",
             });
             for method in [
-                "hover", "definition", "references", "documentHighlight", "signatureHelp", "completion", "inlayHint",
+                "hover",
+                "definition",
+                "references",
+                "documentHighlight",
+                "signatureHelp",
+                "completion",
+                "inlayHint",
                 "codeAction",
             ] {
                 client.at(method, &name, &at, more.clone()).unwrap_or_else(|e| panic!("{method} {at}: {}", e.message));

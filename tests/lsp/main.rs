@@ -5,4 +5,3 @@ mod answers;
 mod behaviour;
 mod client;
 mod completion;
-

@@ -8,7 +8,8 @@ use mtlc::diagnostics::Diagnostic;
 const NAMES: &[&str] = &["CoNLL-U", "Nesterov", "O(", "UTF-8", "BIO"];
 
 /// Words that say nothing, blame, or are the compiler's own.
-const NEVER: &[&str] = &["please", "invalid", "illegal", "oops", "sorry", "failed", "unwrap", "NodeId", "Some(", "None"];
+const NEVER: &[&str] =
+    &["please", "invalid", "illegal", "oops", "sorry", "failed", "unwrap", "NodeId", "Some(", "None"];
 
 /// What is wrong with how a diagnostic is written, each with the text.
 pub fn faults(d: &Diagnostic) -> Vec<(&'static str, String)> {

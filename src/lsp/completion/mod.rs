@@ -154,7 +154,13 @@ impl Completer<'_, '_> {
     // ---- items ----
 
     /// Adds a completion in the place of what is being typed.
-    fn add(&mut self, label: &str, insert: &str, kind: lsp::CompletionItemKind, rank: Rank) -> &mut lsp::CompletionItem {
+    fn add(
+        &mut self,
+        label: &str,
+        insert: &str,
+        kind: lsp::CompletionItemKind,
+        rank: Rank,
+    ) -> &mut lsp::CompletionItem {
         let range = lsp::Range {
             start: position(self.view.sources(), self.view.file, self.cursor.word.start as u32),
             end: position(self.view.sources(), self.view.file, self.cursor.word.end as u32),

@@ -62,6 +62,7 @@ fn gold_of(m: &Model, id: NodeId) -> Option<&ModelTask> {
         return gold_of(m, *node.inputs.first()?);
     }
     let fields = fields_under(&m.graph, id);
-    let is_gold = |t: &&ModelTask| t.built.gold.is_some_and(|g| !fields.is_empty() && fields_under(&m.graph, g) == fields);
+    let is_gold =
+        |t: &&ModelTask| t.built.gold.is_some_and(|g| !fields.is_empty() && fields_under(&m.graph, g) == fields);
     m.tasks.iter().find(is_gold)
 }

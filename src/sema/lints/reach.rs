@@ -82,8 +82,9 @@ pub(super) fn frozen(m: &Model) -> Vec<Diagnostic> {
     }
     let warn = |(span, owner): (Span, &str)| {
         let message = format!("every stage that reads '{owner}' freezes it, so it keeps its first random values");
-        Diagnostic::new(codes::UNREACHED, span, message)
-            .help("leave it out of `freeze` in one stage, or begin with word vectors: `embed(100, vectors: \"glove.txt\")`")
+        Diagnostic::new(codes::UNREACHED, span, message).help(
+            "leave it out of `freeze` in one stage, or begin with word vectors: `embed(100, vectors: \"glove.txt\")`",
+        )
     };
     let known = |p: usize| matches!(m.graph.params[p].init, Init::Vectors { .. });
     owners(m, |p| held[p] && !trained[p] && !known(p)).into_iter().map(warn).collect()
@@ -161,4 +162,3 @@ fn shares(graph: &Graph, losses: impl Iterator<Item = NodeId>) -> Vec<bool> {
     }
     shares
 }
-

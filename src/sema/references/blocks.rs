@@ -1,8 +1,8 @@
 //! Names in blocks: settings of data sets, tasks and training, and figures over tasks.
 
+use super::Target;
 use super::expr::word_of;
 use super::resolve::{Resolver, Scope};
-use super::Target;
 use crate::ops::{self, Kind, Signature, fields as sigs, training};
 use crate::syntax::ast::{Arg, Data, Expr, ExprKind, Field, FieldSourceKind, Setting, StageEntry, Task, Train};
 

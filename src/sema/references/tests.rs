@@ -44,7 +44,9 @@ fn references(text: &str) -> (References, String) {
         let target = match &u.target {
             Target::Defs(defs) => {
                 let names = defs.iter().map(|d| found.def(*d));
-                names.map(|d| format!("{:?} {} at {}", d.kind, d.name, sources.place(file, d.span.start).line)).collect()
+                names
+                    .map(|d| format!("{:?} {} at {}", d.kind, d.name, sources.place(file, d.span.start).line))
+                    .collect()
             }
             Target::Signature(s) => vec![format!("signature {}", s.name)],
             Target::Argument(s, a) => vec![format!("argument {} of {}", a.name, s.name)],

@@ -19,7 +19,7 @@ use mtlc::train::feed::{Feed, Portion};
 use mtlc::train::looping;
 use mtlc::train::trainee::{LossSource, Trainee};
 
-/// What every case begins with: sentences, word labels, classes, numbers and sets of labels.
+/// What every case begins with: sentences, word labels, classes, numbers, sets of labels and trees.
 const DATA: &str = r#"
 data d {
   format: jsonl  train: "d.jsonl"
@@ -29,15 +29,16 @@ data d {
   field c: class    from "c"
   field n: number   from "n"
   field l: labels   from "l"
+  field t: tree(a)  from "t"
 }
 layer words = embed(6)
 let h = d.a |> words
 let k = d.b |> words
 "#;
 
-const EXAMPLES: &str = r#"{"a": "the cat sat", "b": "a dog", "g": ["O", "B-x", "I-x"], "c": "p", "n": 1.5, "l": ["u"]}
-{"a": "run", "b": "the dog sat there", "g": ["B-y"], "c": "q", "n": 0, "l": []}
-{"a": "a dog sat on the mat", "b": "cat", "g": ["O", "B-x", "O", "O", "B-y", "I-y"], "c": "r", "n": 3, "l": ["u", "v"]}
+const EXAMPLES: &str = r#"{"a": "the cat sat", "b": "a dog", "g": ["O", "B-x", "I-x"], "c": "p", "n": 1.5, "l": ["u"], "t": [[2, "det"], [3, "nsubj"], [0, "root"]]}
+{"a": "run", "b": "the dog sat there", "g": ["B-y"], "c": "q", "n": 0, "l": [], "t": [[0, "root"]]}
+{"a": "a dog sat on the mat", "b": "cat", "g": ["O", "B-x", "O", "O", "B-y", "I-y"], "c": "r", "n": 3, "l": ["u", "v"], "t": [[2, "det"], [3, "nsubj"], [0, "root"], [6, "case"], [6, "det"], [3, "obl"]]}
 {"a": "dogs run fast", "b": "cats and dogs run", "g": ["B-x", "B-x", "O"], "c": "p", "n": 2.25, "l": ["w"]}
 "#;
 
@@ -83,6 +84,13 @@ const SMOOTH: &[(&str, &str)] = &[
         "task t: tag(d.g) = h |> lstm(4) { feedback: 3 }\ntask u: tag(d.g) = h |> gru(4) { feedback: 3  head: crf }\n\
          task v: tag(d.g) = concat(h, t.probs, t.hidden) |> bilstm(4) { feedback: 3  dropout: 0.2 }\n\
          task w: tag(d.g) = h |> lstm(4, layers: 2, dropout: 0.2) { feedback: 2  dropout: 0.2 }",
+    ),
+    ("parse", "task p: parse(d.t) = h |> bilstm(4) { arc: 4  label: 3  inner_dropout: 0.2 }"),
+    ("head selection", "task p: parse(d.t) = h |> linear(3) { head: heads  decode: eisner }"),
+    (
+        "parsed",
+        "task p: parse(d.t) = h { arc: 3  label: 3 }\n\
+         task u: tag(d.g) = concat(h, p.probs, p.embedding(3), p.label(gold: 50%) |> embed(2), p.label)",
     ),
     ("votes", "task t: classify(d.c) = h |> lstm(4) { vote: true }"),
     (

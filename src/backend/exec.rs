@@ -172,8 +172,11 @@ fn field_of<'b>(batch: &'b Batch, node: &Node) -> Option<&'b FieldBatch> {
 
 /// Whether this build computes with a field of this kind.
 fn is_computed(field: &FieldBatch) -> bool {
-    use FieldBatch::{Class, Labels, Number, Tags, Text, Texts, Vector};
-    matches!(field, Text { .. } | Texts { .. } | Class(_) | Tags { .. } | Number(_) | Vector { .. } | Labels { .. })
+    use FieldBatch::{Class, Labels, Number, Tags, Text, Texts, Tree, Vector};
+    matches!(
+        field,
+        Text { .. } | Texts { .. } | Class(_) | Tags { .. } | Number(_) | Vector { .. } | Labels { .. } | Tree { .. }
+    )
 }
 
 /// What an operation sees while it computes a node.
@@ -325,6 +328,10 @@ impl<'a> Run<'a> {
             FieldBatch::Class(ids) => Value::Label { ids: ids.clone(), space: self.node.width, rows: each },
             FieldBatch::Tags { ids, offsets } => {
                 Value::Label { ids: ids.clone(), space: self.node.width, rows: Rows::along(offsets.clone()).into() }
+            }
+            FieldBatch::Tree { heads, ids, offsets } => {
+                let rows = Rows::along(offsets.clone()).into();
+                Value::Tree { heads: heads.clone(), ids: ids.clone(), space: self.node.width, rows }
             }
             FieldBatch::Number(numbers) => dense(numbers.to_vec(), 1)?,
             FieldBatch::Vector { values, dim } => dense(values.to_vec(), *dim)?,

@@ -9,7 +9,7 @@ use super::exec::{Part, Program, Values, numbers};
 use super::{Grads, NO_LABEL, Param, Value};
 use crate::data::Batch;
 use crate::plan::{TaskOn, TaskPlan};
-use crate::train::trainee::{Answer, Asked, Judged, LossSource, LossTerm, Outcome, Trainee};
+use crate::train::trainee::{Answer, Asked, Judged, LossSource, LossTerm, Node, Outcome, Trainee};
 
 impl Trainee for Program {
     type Batch = Batch;
@@ -141,6 +141,7 @@ fn with_gold(gold: &Value) -> Result<Vec<bool>> {
     let Some(rows) = gold.rows() else { return Ok(Vec::new()) };
     let places: Vec<bool> = match gold {
         Value::Label { ids, space, .. } => ids.iter().map(|id| (*id as usize) < *space).collect(),
+        Value::Tree { heads, .. } => heads.iter().map(|head| *head != NO_LABEL).collect(),
         Value::Float { tensor, .. } => {
             numbers(tensor)?.chunks_exact(tensor.dim(1)?.max(1)).map(|row| !row[0].is_nan()).collect()
         }
@@ -161,6 +162,10 @@ fn answers(task: &TaskPlan, value: &Value) -> Result<Vec<Answer>> {
                 places.map(|p| Answer::Class(vote(p))).collect()
             }
         }
+        Value::Tree { heads, ids, rows, .. } => {
+            let node = |at: u32| Node { head: heads[at as usize], label: ids[at as usize] };
+            rows.by_example().windows(2).map(|w| Answer::Tree((w[0]..w[1]).map(node).collect())).collect()
+        }
         Value::Float { tensor, .. } if task.kind == "multilabel" => {
             let labels = |row: &[f32]| (0..row.len() as u32).filter(|i| row[*i as usize] > 0.5).collect();
             numbers(tensor)?.chunks_exact(tensor.dim(1)?.max(1)).map(|row| Answer::Labels(labels(row))).collect()
@@ -178,6 +183,7 @@ fn gold_answers(task: &TaskPlan, value: &Value) -> Result<Vec<Option<Answer>>> {
         Answer::Tags(ids) => ids.iter().any(|id| *id != NO_LABEL),
         Answer::Number(x) => !x.is_nan(),
         Answer::Labels(_) => true,
+        Answer::Tree(nodes) => nodes.iter().any(|node| node.head != NO_LABEL),
     };
     let mut found: Vec<Option<Answer>> = answers(task, value)?.into_iter().map(|a| known(&a).then_some(a)).collect();
     if task.kind == "multilabel" {

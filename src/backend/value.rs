@@ -35,6 +35,18 @@ pub enum Value {
         /// How places group.
         rows: Arc<Rows>,
     },
+    /// A tree over the tokens of each text: for each its head, counted from 1, with 0 for the
+    /// root and [`super::NO_LABEL`] where it is not known, and the label of the arc.
+    Tree {
+        /// The heads.
+        heads: Arc<Vec<u32>>,
+        /// Indices into the label space.
+        ids: Arc<Vec<u32>>,
+        /// Size of the label space.
+        space: usize,
+        /// How tokens group.
+        rows: Arc<Rows>,
+    },
     /// Words, as indices into the run's lexicon.
     Tokens {
         /// Indices into the lexicon.
@@ -86,6 +98,7 @@ impl Value {
             Value::Float { rows, .. }
             | Value::Looked { rows, .. }
             | Value::Label { rows, .. }
+            | Value::Tree { rows, .. }
             | Value::Tokens { rows, .. } => Some(rows),
             Value::Scalar(_) => None,
         }
@@ -117,6 +130,12 @@ impl Value {
                 Value::Looked { looked: Looked::new(looked.table(), looked.at()[places].to_vec().into()).into(), rows }
             }
             Value::Label { ids, space, .. } => Value::Label { ids: ids[places].to_vec().into(), space: *space, rows },
+            Value::Tree { heads, ids, space, .. } => Value::Tree {
+                heads: heads[places.clone()].to_vec().into(),
+                ids: ids[places].to_vec().into(),
+                space: *space,
+                rows,
+            },
             Value::Tokens { ids, lexicon, .. } => {
                 Value::Tokens { ids: ids[places].to_vec().into(), lexicon: lexicon.clone(), rows }
             }

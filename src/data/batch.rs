@@ -87,8 +87,15 @@ pub enum FieldBatch {
     Span(Arc<Vec<Option<Range>>>),
     /// Labelled pairs of spans; `None` where there is no gold.
     Relations(Arc<Vec<Option<Vec<Relation>>>>),
-    /// Head and label of each token; `None` where there is no gold.
-    Tree(Arc<Vec<Option<Vec<Node>>>>),
+    /// Head and label of each token, as [`Node`] has them.
+    Tree {
+        /// The heads of all tokens.
+        heads: Arc<Vec<u32>>,
+        /// The labels of all tokens.
+        ids: Arc<Vec<u32>>,
+        /// Tokens of each example.
+        offsets: Offsets,
+    },
     /// Sets of ranges; `None` where there is no gold.
     Clusters(Arc<Vec<Option<Vec<Vec<Range>>>>>),
     /// Which member is right, [`MISSING`] where that is not known.
@@ -227,10 +234,16 @@ fn pack_view(spec: &DataSpec, field: usize, space: Option<&Space>, rows: &[Vec<F
             V::Relations(pairs) => Some(pairs.iter().map(|r| Relation { label: index(r.label), ..*r }).collect()),
             _ => None,
         }))),
-        FieldType::Tree(_) => FieldBatch::Tree(list(values().map(|v| match v {
-            V::Tree(nodes) => Some(nodes.iter().map(|n| Node { label: index(n.label), ..*n }).collect()),
-            _ => None,
-        }))),
+        FieldType::Tree(_) => {
+            let unknown = Node { head: MISSING, label: MISSING };
+            let nodes = |row: &Vec<V>| match &row[field] {
+                V::Tree(nodes) => nodes.iter().map(|n| Node { label: index(n.label), ..*n }).collect(),
+                _ => vec![unknown; axis_length(spec, field, row)],
+            };
+            let (nodes, offsets) = flat(rows.iter().map(nodes));
+            let (heads, ids) = nodes.iter().map(|n| (n.head, n.label)).unzip();
+            FieldBatch::Tree { heads: Arc::new(heads), ids: Arc::new(ids), offsets }
+        }
         FieldType::Clusters(_) => FieldBatch::Clusters(list(
             values().map(|v| if let V::Clusters(sets) = v { Some(sets.clone()) } else { None }),
         )),

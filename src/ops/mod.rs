@@ -78,6 +78,11 @@ pub trait TaskKind: Sync {
     /// Names of its metrics, the default first.
     fn metrics(&self) -> &'static [&'static str];
 
+    /// The words that `head` may be, the default first; none where it has one head alone.
+    fn forms(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Whether this build trains it.
     fn runs(&self) -> bool {
         true
@@ -194,6 +199,12 @@ static RUNNING: &[&dyn Operation] = &[
     &tasks::feedback::FEEDBACK,
     &tasks::feedback::PATH,
     &tasks::feedback::LABEL,
+    &tasks::parse::ARCS,
+    &tasks::parse::CHOICE,
+    &tasks::parse::HEADS,
+    &tasks::parse::AT_HEADS,
+    &tasks::parse::TREE,
+    &tasks::parse::LABELS,
     &later::Pick,
     &later::Search,
 ];
@@ -206,7 +217,7 @@ pub static TASKS: &[&dyn TaskKind] = &[
     &tasks::tag::Tag,
     &tasks::later::SPANS,
     &tasks::later::RELATE,
-    &tasks::later::PARSE,
+    &tasks::parse::Parse,
     &tasks::later::COREF,
     &tasks::later::EXTRACT,
     &tasks::later::RANK,
@@ -244,6 +255,9 @@ pub fn cuts_gradient(op: &str) -> bool {
         "crf_decode",
         "feedback_path",
         "feedback_label",
+        "tree_heads",
+        "tree",
+        "tree_labels",
         "above",
         "sample",
         "figure",

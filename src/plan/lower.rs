@@ -12,7 +12,7 @@ use super::*;
 use crate::data::spec::{SpaceFrom, SpaceSpec, VocabSpec};
 use crate::sema::graph::{self, NodeId, ParamId, SpaceSource};
 use crate::sema::model::{Model, ModelTask};
-use crate::sema::types::{Symbol, Ty};
+use crate::sema::types::{GoldKind, Symbol, Ty};
 
 /// What reading the data has told.
 #[derive(Clone, Debug, Default)]
@@ -258,7 +258,7 @@ impl Lowering<'_> {
         match ty {
             Ty::Vector(_, width) => width.resolve(&|s| self.sizes.symbol(s)),
             Ty::Label(_, space) => self.sizes.symbol(Symbol::Space(*space)),
-            Ty::Gold(_, crate::sema::types::GoldKind::Labels, Some(space)) => self.sizes.symbol(Symbol::Space(*space)),
+            Ty::Gold(_, GoldKind::Labels | GoldKind::Tree, Some(space)) => self.sizes.symbol(Symbol::Space(*space)),
             _ => 1,
         }
     }

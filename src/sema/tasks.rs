@@ -6,7 +6,7 @@ use super::graph::{Node, NodeId};
 use super::model::{Built, Head, TaskData};
 use super::suggest;
 use super::symbols::{Symbol, SymbolKind};
-use super::types::{On, Ty, Width};
+use super::types::{GoldKind, On, Ty, Width};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::ops::{self, HeadRequest};
 use crate::plan::{Attr, Attrs, Init};
@@ -147,7 +147,7 @@ impl<'a> Checker<'a> {
 
     fn task_gold(&mut self, task: &'a Task, s: &Scope<'a>) -> Checked<Option<(NodeId, Span)>> {
         let Some(first) = task.gold.first() else {
-            if matches!(task.kind.text.as_str(), "classify" | "multilabel" | "regress" | "tag") {
+            if matches!(task.kind.text.as_str(), "classify" | "multilabel" | "regress" | "tag" | "parse") {
                 let d =
                     Diagnostic::new(codes::TASK_GOLD, task.head_span, format!("`{}` needs its gold", task.kind.text));
                 return Err(self.error_in(s, d.help(format!("write `{}(data.field)`", task.kind.text))));
@@ -187,7 +187,10 @@ impl<'a> Checker<'a> {
             let message = format!("a `{}` task has no head '{}'", forms.name, name.text);
             let tasks = self.symbols.nearest(&name.text, |k| k == SymbolKind::Task);
             let mut d = Diagnostic::new(codes::TASK_HEAD, name.span, message);
-            let own: &[&str] = if forms.name == "tag" { &["softmax", "crf"] } else { std::slice::from_ref(&head.form) };
+            let own = match ops::task_kind(forms.name).map(|kind| kind.forms()) {
+                Some(own @ [_, ..]) => own,
+                _ => std::slice::from_ref(&head.form),
+            };
             d = match suggest::nearest(&name.text, own.iter().copied()).or(tasks) {
                 Some(near) => d.fix(name.span, near, format!("did you mean '{near}'?")),
                 None => {
@@ -461,22 +464,34 @@ impl<'a> Checker<'a> {
     /// `.label`, or `.label(gold: 90%)`: teacher forcing.
     fn label_output(&mut self, built: &Built, args: &'a [Arg], span: Span, s: &Scope<'a>) -> Checked<NodeId> {
         let bound = self.bind_args(&ops::tasks::LABEL, args, span, s);
-        let (Some(p), Some(gold)) = (bound.float("gold"), built.gold) else { return Ok(built.label) };
+        let label = self.labels_of(built.label, span);
+        let (Some(p), Some(gold)) = (bound.float("gold"), built.gold) else { return Ok(label) };
         if p == 0.0 {
-            return Ok(built.label);
+            return Ok(label);
         }
+        let gold = self.labels_of(gold, span);
         let node = Node {
             op: "forced_label",
-            inputs: vec![built.label, gold],
+            inputs: vec![label, gold],
             attrs: Attrs::from_iter([("gold".to_string(), Attr::Float(p))]),
             params: vec![],
-            ty: self.graph.ty(built.label).clone(),
+            ty: self.graph.ty(label).clone(),
             span,
             path: s.owner.clone().unwrap_or_default(),
             draw: Some(self.site(s, span)),
             vocab: None,
         };
         Ok(self.graph.add(node))
+    }
+
+    /// The labels of a tree's arcs; what is labels already stays what it is.
+    fn labels_of(&mut self, node: NodeId, span: Span) -> NodeId {
+        match self.graph.ty(node).clone() {
+            Ty::Gold(on, GoldKind::Tree, Some(space)) => {
+                self.plain("tree_labels", vec![node], Attrs::new(), Ty::Label(on, space), span)
+            }
+            _ => node,
+        }
     }
 
     /// `.embedding(d)`: the expected label embedding, Σ p(y) e(y).
@@ -518,7 +533,7 @@ impl<'a> Checker<'a> {
         let ty = match name.text.as_str() {
             "hidden" => Ty::Vector(on.clone(), built.width.clone()),
             "score" | "f1" => Ty::Vector(on.clone(), 1.into()),
-            "correct" => Ty::Gold(on.clone(), super::types::GoldKind::Choice, None),
+            "correct" => Ty::Gold(on.clone(), GoldKind::Choice, None),
             "label" => match self.tasks[id.0].head.space {
                 Some(space) => Ty::Label(on.clone(), space),
                 None => Ty::Vector(on.clone(), 1.into()),

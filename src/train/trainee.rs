@@ -5,6 +5,7 @@ use std::sync::Arc;
 use candle_core::Tensor;
 
 use crate::backend::{Grads, Param};
+pub use crate::data::value::Node;
 
 /// A loss that one batch gives.
 pub struct LossTerm {
@@ -73,6 +74,8 @@ pub enum Answer {
     Tags(Vec<u32>),
     /// A number.
     Number(f32),
+    /// Head and label of each token; [`crate::backend::NO_LABEL`] where there is none.
+    Tree(Vec<Node>),
 }
 
 /// A model that can be trained.

@@ -1,8 +1,9 @@
-"""`parsing`: made-up English with parts of speech and chunks, in CoNLL columns.
+"""`parsing`: made-up English with parts of speech, chunks and trees, in CoNLL columns.
 
 Many words are noun and verb at once and most stems are invented, so that a tag
 follows from the place in the sentence and from the word's ending; a chunk
-follows from the tags around it.
+follows from the tags around it, and an arc from the chunks. What a prepositional
+phrase hangs on follows from the preposition.
 """
 
 from .draw import Draw
@@ -119,12 +120,61 @@ def sentence(draw):
     return tokens + [(".", "PUNCT", "O")]
 
 
+INSIDE = {"DET": "det", "NUM": "nummod", "ADJ": "amod", "NOUN": "compound", "AUX": "aux", "PART": "advmod", "ADV": "advmod"}
+OF_VERBS = {"with", "after", "before"}
+
+
+def arcs(tokens):
+    """Head (from 1, 0 for the root) and label of each token."""
+    heads = [0] * len(tokens)
+    labels = ["root"] * len(tokens)
+
+    def hang(token, head, label):
+        heads[token], labels[token] = head + 1, label
+
+    # The last token of a noun or verb phrase is its head, and the others hang on it.
+    tops = [i for i, t in enumerate(tokens) if t[2][2:] in ("NP", "VP") and (tokens + [("", "", "O")])[i + 1][2][:1] != "I"]
+    top = {}
+    for i in range(len(tokens)):
+        top[i] = min((t for t in tops if t >= i), default=None)
+        if tokens[i][2][2:] in ("NP", "VP") and top[i] != i:
+            hang(i, top[i], INSIDE[tokens[i][1]])
+    verbs = [i for i in tops if tokens[i][1] == "VERB"]
+    for verb in verbs[1:]:
+        hang(verb, verbs[0], "conj")
+    noun, verb, preposition = None, None, None
+    for i, (word, tag, chunk) in enumerate(tokens):
+        if tag == "CCONJ":
+            hang(i, verbs[1], "cc")
+            noun, verb = None, None
+        elif tag == "PUNCT":
+            hang(i, verbs[0], "punct")
+        elif chunk == "B-PP":
+            hang(i, top[i], "case")
+            preposition = word
+        elif chunk == "B-ADVP":
+            hang(i, verb, "advmod")
+        elif i in verbs:
+            verb = i
+        elif i in tops and preposition:
+            of_verb = verb is not None and (preposition in OF_VERBS or noun is None)
+            hang(i, verb if of_verb else noun, "obl" if of_verb else "nmod")
+            preposition = None
+        elif i in tops:
+            coming = min((v for v in verbs if v > i), default=None)
+            hang(i, coming if verb is None else verb, "nsubj" if verb is None else "obj")
+            noun = i
+        if i in verbs:
+            noun = None
+    return [token + (str(head), label) for token, head, label in zip(tokens, heads, labels)]
+
+
 def make():
     files = {}
     for number, (split, size) in enumerate(SIZES):
         draw = Draw(31_000 + number)
         blocks = []
         for _ in range(size):
-            blocks.append("".join("\t".join(token) + "\n" for token in sentence(draw)))
+            blocks.append("".join("\t".join(token) + "\n" for token in arcs(sentence(draw))))
         files[f"parsing/{split}.conll"] = "\n".join(blocks)
     return files

@@ -6,6 +6,7 @@ mod attention_plain;
 pub mod biaffine;
 mod block;
 mod buffer;
+pub mod choice;
 pub mod conv;
 mod conv_plain;
 pub mod crf;
@@ -27,6 +28,7 @@ pub(crate) mod simd;
 pub mod softmax;
 mod steps;
 pub mod transformer;
+pub mod tree;
 mod views;
 
 pub use buffer::{is_fused, plainly};

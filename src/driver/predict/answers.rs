@@ -5,7 +5,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use crate::backend::exec::Program;
 use crate::data::UNSEEN;
 use crate::plan::TaskPlan;
-use crate::train::trainee::{Answer, Judged};
+use crate::train::trainee::{Answer, Judged, Node};
 
 /// What the tasks asked for predict for some examples.
 pub struct Answers<'a> {
@@ -71,6 +71,7 @@ impl Serialize for One<'_> {
             Answer::Class(id) => one.serialize_entry("value", &self.label(*id))?,
             Answer::Labels(ids) | Answer::Tags(ids) => one.serialize_entry("value", &Many(self, ids))?,
             Answer::Number(x) => one.serialize_entry("value", &f64::from(*x))?,
+            Answer::Tree(nodes) => one.serialize_entry("value", &Arcs(self, nodes))?,
         }
         if let Some(p) = self.item.confidence {
             one.serialize_entry("confidence", &((f64::from(p) * 1e4).round() / 1e4))?;
@@ -85,5 +86,21 @@ struct Many<'a>(&'a One<'a>, &'a [u32]);
 impl Serialize for Many<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         to.collect_seq(self.1.iter().map(|id| self.0.label(*id)))
+    }
+}
+
+/// The arcs of a tree: for each token its head, counted from 1 with 0 for the root, and the label.
+struct Arcs<'a>(&'a One<'a>, &'a [Node]);
+
+/// An arc.
+#[derive(serde::Serialize)]
+struct Arc<'a> {
+    head: u32,
+    label: Option<&'a str>,
+}
+
+impl Serialize for Arcs<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(self.1.iter().map(|node| Arc { head: node.head, label: self.0.label(node.label) }))
     }
 }

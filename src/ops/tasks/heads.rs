@@ -2,9 +2,9 @@
 
 use crate::diagnostics::{Diagnostic, codes};
 use crate::ops::signature::*;
-use crate::ops::{Operation, attrs};
+use crate::ops::{Operation, TaskKind, attrs};
 use crate::plan::{Attr, Init};
-use crate::sema::call::{Call, Checked, Reported, Val};
+use crate::sema::call::{Bound, Call, Checked, Reported, Val};
 use crate::sema::checker::Checker;
 use crate::sema::graph::{Node, NodeId, ParamId};
 use crate::sema::model::Head;
@@ -68,6 +68,26 @@ pub fn one_vector<'a>(c: &mut Checker<'a>, kind: &str, input: &Input, at: Span, 
     let vote = if kind == "classify" { ", or let each token vote with `{ vote: true }`" } else { "" };
     let help = format!("pool it first, with `|> mean_pool` or `|> attention_pool`{vote}");
     Err(c.error(Diagnostic::new(codes::TASK_INPUT, at, message).help(help)))
+}
+
+/// Reports an input without an axis below the example.
+pub fn token_axis<'a>(c: &mut Checker<'a>, kind: &str, input: &Input, at: Span) -> Checked<()> {
+    if !input.on.axes.is_empty() {
+        return Ok(());
+    }
+    let message = format!("{} has no token axis; `{kind}` reads one vector for each token", named(c, at, input));
+    let d = Diagnostic::new(codes::TASK_INPUT, at, message)
+        .help("leave the pooling out, so that the value still runs along the tokens");
+    Err(c.error(d))
+}
+
+/// The form of the head that a task asks for, else the first of its kind.
+pub fn form(kind: &dyn TaskKind, settings: &Bound<'_>) -> &'static str {
+    let asked = settings.any("head").and_then(|e| match &e.kind {
+        ExprKind::Name(name) => kind.forms().iter().find(|form| **form == name.text),
+        _ => None,
+    });
+    asked.or(kind.forms().first()).copied().unwrap_or_default()
 }
 
 /// Reports gold of the wrong type.
@@ -323,7 +343,7 @@ fn run_argmax(_: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
 
 /// A loss of each place, summed by example.
 #[cfg(feature = "train")]
-fn by_example(places: &candle_core::Tensor, rows: &crate::backend::Rows) -> candle_core::Result<Value> {
+pub fn by_example(places: &candle_core::Tensor, rows: &crate::backend::Rows) -> candle_core::Result<Value> {
     let each = if rows.levels.is_empty() { places.clone() } else { kernels::segment::sum(places, &rows.by_example())? };
     Ok(Value::float(each, &crate::backend::Rows::examples(rows.batch).into()))
 }

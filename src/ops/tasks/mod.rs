@@ -6,7 +6,11 @@ pub mod feedback;
 mod feedback_run;
 pub mod heads;
 pub mod later;
+mod make;
 pub mod multilabel;
+pub mod parse;
+#[cfg(feature = "train")]
+mod parse_run;
 pub mod regress;
 pub mod tag;
 

@@ -2,7 +2,6 @@
 
 use super::feedback;
 use super::heads::{self, Input};
-use crate::diagnostics::{Diagnostic, codes};
 use crate::ops::signature::*;
 use crate::ops::{HeadRequest, TaskKind, attrs};
 use crate::plan::Init;
@@ -12,7 +11,6 @@ use crate::sema::graph::{Node, NodeId, ParamId};
 use crate::sema::model::{Built, Head};
 use crate::sema::types::{GoldKind, SpaceId, Ty, Width};
 use crate::source::Span;
-use crate::syntax::ast::ExprKind;
 
 /// The kind `tag`.
 pub struct Tag;
@@ -43,11 +41,12 @@ impl TaskKind for Tag {
         &["span_f1", "accuracy"]
     }
 
+    fn forms(&self) -> &'static [&'static str] {
+        &["softmax", "crf"]
+    }
+
     fn head<'a>(&self, c: &mut Checker<'a>, task: &mut HeadRequest<'a>) -> Checked<()> {
-        task.head.form = match task.head.settings.any("head").map(|e| &e.kind) {
-            Some(ExprKind::Name(n)) if n.text == "crf" => "crf",
-            _ => "softmax",
-        };
+        task.head.form = heads::form(self, &task.head.settings);
         let Some((gold, span)) = task.head.gold else { return Ok(()) };
         match c.graph.ty(gold).clone() {
             Ty::Label(on, space) if !on.axes.is_empty() => task.head.space = Some(space),
@@ -66,13 +65,7 @@ impl TaskKind for Tag {
         gold: Option<(NodeId, Span)>,
     ) -> Checked<Built> {
         let input = heads::vector_input(c, "tag", x, at)?;
-        if input.on.axes.is_empty() {
-            let name = heads::named(c, at, &input);
-            let message = format!("{name} has no token axis; `tag` reads one vector for each token");
-            let d = Diagnostic::new(codes::TASK_INPUT, at, message)
-                .help("leave the pooling out, so that the value still runs along the tokens");
-            return Err(c.error(d));
-        }
+        heads::token_axis(c, "tag", &input, at)?;
         let Some(space) = head.space else { return Err(Reported) };
         let gold = heads::same_places(c, gold, &input, at)?;
         let chain = if head.form == "crf" { chain(c, head, space, at)? } else { Vec::new() };

@@ -14,6 +14,7 @@ mod mse;
 pub mod span_f1;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 use super::trainee::{Answer, Judged};
 use crate::backend::NO_LABEL;
@@ -62,6 +63,8 @@ pub static TABLE: &[&dyn Metric] = &[
     &correlation::Spearman,
     &mse::Mse,
     &span_f1::SpanF1,
+    &tree::Las,
+    &tree::Uas,
 ];
 
 /// The measure of that name.
@@ -118,6 +121,10 @@ pub fn is_correct(item: &Judged) -> Option<bool> {
     let right = match (&item.predicted, item.gold.as_ref()?) {
         (Answer::Tags(predicted), Answer::Tags(gold)) => {
             let places = predicted.iter().zip(gold).filter(|(_, gold)| **gold != NO_LABEL);
+            predicted.len() == gold.len() && places.into_iter().all(|(p, g)| p == g)
+        }
+        (Answer::Tree(predicted), Answer::Tree(gold)) => {
+            let places = predicted.iter().zip(gold).filter(|(_, gold)| gold.head != NO_LABEL);
             predicted.len() == gold.len() && places.into_iter().all(|(p, g)| p == g)
         }
         (Answer::Class(_), Answer::Class(NO_LABEL)) => return None,

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::span_f1::{Chunk, chunks};
 use super::*;
+use crate::train::trainee::Node;
 
 fn item(predicted: Answer, gold: Answer) -> Judged {
     Judged { predicted, gold: Some(gold), confidence: None }
@@ -115,6 +116,24 @@ fn span_f1_counts_whole_spans() {
     close(f1(&tags(&[0, 4], &[0, NO_LABEL])), 1.0);
     close(f1(&tags(&[0, 4], &[0, UNSEEN])), 2.0 / 3.0);
     close(value("accuracy", &tags(&[0, 4, 4], &[0, 4, NO_LABEL]), 5), 1.0);
+}
+
+#[test]
+fn arcs_are_counted_as_the_conll_2018_evaluator_counts_them() {
+    let labels = ["nmod", "nmod:poss", "obj"].map(String::from);
+    let context = Context { labels: &labels, classes: 3 };
+    let tree = |arcs: &[(u32, u32)]| {
+        Answer::Tree(arcs.iter().map(|(head, label)| Node { head: *head, label: *label }).collect())
+    };
+    // A subtype does not count, a wrong head makes a right label wrong, and a token without a head is passed over.
+    let predicted = tree(&[(2, 0), (0, 2), (2, 1), (1, 2), (1, 0)]);
+    let gold = tree(&[(2, 1), (0, 0), (1, 1), (NO_LABEL, NO_LABEL), (1, UNSEEN)]);
+    let items = vec![item(predicted, gold)];
+    let value = |name: &str| metric(name).unwrap().value(&items, &context);
+    close(value("uas"), 3.0 / 4.0);
+    close(value("las"), 1.0 / 4.0);
+    assert_eq!(is_correct(&items[0]), Some(false));
+    assert_eq!(is_correct(&item(tree(&[(0, 1), (1, 0)]), tree(&[(0, 1), (NO_LABEL, 2)]))), Some(true));
 }
 
 /// Cases that scikit-learn, scipy and seqeval have judged.

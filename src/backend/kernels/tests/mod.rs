@@ -17,7 +17,7 @@ use super::random::Draw;
 use crate::backend::param::{Param, flat_params};
 
 /// Runs an operation on inputs and parameters.
-type Run<'a> = &'a (dyn Fn(&[Tensor], &[Param]) -> Result<Tensor> + Sync);
+pub(in crate::backend::kernels) type Run<'a> = &'a (dyn Fn(&[Tensor], &[Param]) -> Result<Tensor> + Sync);
 
 /// The result of an operation and the gradients of a weighted sum of it.
 struct Outcome {
@@ -107,7 +107,7 @@ fn assert_close(what: &str, got: &[f64], expected: &[f64], tolerance: f64) {
 }
 
 /// Checks the fused form against the plain one, and that against finite differences.
-fn check(inputs: &[&[usize]], params: &[&[usize]], run: Run) {
+pub(in crate::backend::kernels) fn check(inputs: &[&[usize]], params: &[&[usize]], run: Run) {
     let mut numbers = Numbers { inputs: numbers(1, inputs), params: numbers(2, params) };
     let plain = numbers.outcome(run, DType::F64).unwrap();
     let fused = numbers.outcome(run, DType::F32).unwrap();
@@ -128,7 +128,7 @@ fn check(inputs: &[&[usize]], params: &[&[usize]], run: Run) {
 }
 
 /// Checks the fused form against the plain one where finite differences would take long.
-fn compare(inputs: &[&[usize]], params: &[&[usize]], run: Run) {
+pub(in crate::backend::kernels) fn compare(inputs: &[&[usize]], params: &[&[usize]], run: Run) {
     let numbers = Numbers { inputs: numbers(1, inputs), params: numbers(2, params) };
     let plain = numbers.outcome(run, DType::F64).unwrap();
     let fused = numbers.outcome(run, DType::F32).unwrap();
@@ -154,6 +154,6 @@ fn same_bits(inputs: &[&[usize]], params: &[&[usize]], run: Run) {
 }
 
 /// A random tensor.
-fn random(seed: u64, shape: &[usize]) -> Tensor {
+pub(in crate::backend::kernels) fn random(seed: u64, shape: &[usize]) -> Tensor {
     Numbers::tensors(&numbers(seed, &[shape]), DType::F32).unwrap().remove(0)
 }

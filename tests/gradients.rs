@@ -19,7 +19,8 @@ use mtlc::train::feed::{Feed, Portion};
 use mtlc::train::looping;
 use mtlc::train::trainee::{LossSource, Trainee};
 
-/// What every case begins with: sentences, word labels, classes, numbers, sets of labels and trees.
+/// What every case begins with: sentences, word labels, classes, numbers, sets of labels, trees and
+/// relations.
 const DATA: &str = r#"
 data d {
   format: jsonl  train: "d.jsonl"
@@ -30,15 +31,17 @@ data d {
   field n: number   from "n"
   field l: labels   from "l"
   field t: tree(a)  from "t"
+  field s: spans(a) from "s"
+  field r: relations(s) from "r"
 }
 layer words = embed(6)
 let h = d.a |> words
 let k = d.b |> words
 "#;
 
-const EXAMPLES: &str = r#"{"a": "the cat sat", "b": "a dog", "g": ["O", "B-x", "I-x"], "c": "p", "n": 1.5, "l": ["u"], "t": [[2, "det"], [3, "nsubj"], [0, "root"]]}
-{"a": "run", "b": "the dog sat there", "g": ["B-y"], "c": "q", "n": 0, "l": [], "t": [[0, "root"]]}
-{"a": "a dog sat on the mat", "b": "cat", "g": ["O", "B-x", "O", "O", "B-y", "I-y"], "c": "r", "n": 3, "l": ["u", "v"], "t": [[2, "det"], [3, "nsubj"], [0, "root"], [6, "case"], [6, "det"], [3, "obl"]]}
+const EXAMPLES: &str = r#"{"a": "the cat sat", "b": "a dog", "g": ["O", "B-x", "I-x"], "c": "p", "n": 1.5, "l": ["u"], "t": [[2, "det"], [3, "nsubj"], [0, "root"]], "s": [[0, 2, "A"], [2, 3, "B"]], "r": [[1, 0, "x"]]}
+{"a": "run", "b": "the dog sat there", "g": ["B-y"], "c": "q", "n": 0, "l": [], "t": [[0, "root"]], "s": [], "r": []}
+{"a": "a dog sat on the mat", "b": "cat", "g": ["O", "B-x", "O", "O", "B-y", "I-y"], "c": "r", "n": 3, "l": ["u", "v"], "t": [[2, "det"], [3, "nsubj"], [0, "root"], [6, "case"], [6, "det"], [3, "obl"]], "s": [[0, 2, "A"], [2, 3, "B"], [5, 6, "A"]], "r": [[1, 0, "x"], [1, 2, "y"], [0, 2, "x"]]}
 {"a": "dogs run fast", "b": "cats and dogs run", "g": ["B-x", "B-x", "O"], "c": "p", "n": 2.25, "l": ["w"]}
 "#;
 
@@ -91,6 +94,14 @@ const SMOOTH: &[(&str, &str)] = &[
         "parsed",
         "task p: parse(d.t) = h { arc: 3  label: 3 }\n\
          task u: tag(d.g) = concat(h, p.probs, p.embedding(3), p.label(gold: 50%) |> embed(2), p.label)",
+    ),
+    ("pairs", "task p: relate(d.r) = h |> lstm(4) { hidden: 5 }"),
+    ("selected heads", "task p: relate(d.r) = h |> lstm(4) { head: heads  hidden: 3 }"),
+    ("tagged objects", "task p: relate(d.r) = h |> lstm(4) { head: tags  hidden: 5 }"),
+    (
+        "related",
+        "task e: tag(d.s) = h |> lstm(4)\n\
+         task p: relate(d.r) = concat(h, e.label(gold: 100%) |> embed(2)) { entities: e  hidden: 4 }",
     ),
     ("votes", "task t: classify(d.c) = h |> lstm(4) { vote: true }"),
     (

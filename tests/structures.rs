@@ -161,6 +161,153 @@ fn head_selection_has_the_loss_of_its_paper() {
     assert!((got - want).abs() < 1e-4, "{got} for {want}");
 }
 
+const LINKS: &str = r#"{"a": "Ann lives in New York", "s": [[0, 1, "P"], [3, 5, "L"]], "r": [[0, 1, "live"]]}
+{"a": "no gold here"}
+{"a": "Bo and Cy work in Rome", "s": [[0, 1, "P"], [2, 3, "P"], [5, 6, "L"]], "r": [[0, 2, "work"], [1, 2, "live"]]}
+{"a": "nobody", "s": [], "r": []}
+"#;
+
+const RELATER: &str = r#"data d { format: jsonl  train: "d.jsonl"  field a: text from "a"
+  field s: spans(a) from "s"  field r: relations(s) from "r" }
+task p: relate(d.r) = d.a |> embed(4) "#;
+
+/// A text of [`LINKS`] with gold: its first token and how many it has, its spans, and its relations,
+/// the labels being live and work.
+struct Links {
+    first: usize,
+    n: usize,
+    spans: &'static [(usize, usize)],
+    pairs: &'static [(usize, usize, usize)],
+}
+
+const GOLD: [Links; 3] = [
+    Links { first: 0, n: 5, spans: &[(0, 1), (3, 5)], pairs: &[(0, 1, 0)] },
+    Links { first: 8, n: 6, spans: &[(0, 1), (2, 3), (5, 6)], pairs: &[(0, 2, 1), (1, 2, 0)] },
+    Links { first: 14, n: 1, spans: &[], pairs: &[] },
+];
+
+/// The hidden layer and the logits that it gives.
+fn layered(case: &Case, x: &[f32]) -> Vec<f32> {
+    let bias = |name: &str| case.param(name).remove(0);
+    let hidden = relu(affine(&case.param("hidden.weight"), &bias("hidden.bias"), x));
+    affine(&case.param("out.weight"), &bias("out.bias"), &hidden)
+}
+
+#[test]
+fn pairs_have_the_cross_entropy_of_their_labels() {
+    let case = case(&format!("{RELATER} {{ hidden: 5 }}"), LINKS);
+    let x = case.value("embed");
+    let mut want = 0.0;
+    for Links { first, spans, pairs, .. } in GOLD {
+        for (i, a) in spans.iter().enumerate() {
+            for (j, b) in spans.iter().enumerate().filter(|(j, _)| *j != i) {
+                let between = first + a.1.min(b.1)..first + a.0.max(b.0);
+                let most = |k: usize| between.clone().map(|t| x[t][k]).reduce(f32::max).unwrap_or(0.0);
+                let ends = [a.0, a.1 - 1, b.0, b.1 - 1].map(|t| x[first + t].clone()).concat();
+                let vector = [ends, (0..4).map(most).collect()].concat();
+                let gold = pairs.iter().find(|p| (p.0, p.1) == (i, j)).map_or(2, |p| p.2);
+                want += surprise(&layered(&case, &vector), gold);
+            }
+        }
+    }
+    let (got, want) = (case.loss(), want / GOLD.len() as f32);
+    assert!((got - want).abs() < 1e-4, "{got} for {want}");
+}
+
+#[test]
+fn selected_heads_have_the_loss_of_their_paper() {
+    let case = case(&format!("{RELATER} {{ head: heads  hidden: 3 }}"), LINKS);
+    let x = case.value("embed");
+    let (from, b, to) = (case.param("from.weight"), case.param("from.bias").remove(0), case.param("to.weight"));
+    let (v, c) = (case.param("out.weight"), case.param("out.bias").remove(0));
+    let mut want = 0.0;
+    for Links { first, n, spans, pairs } in GOLD {
+        for (i, j) in (0..n).flat_map(|i| (0..n).map(move |j| (i, j))) {
+            let (u, w) = (affine(&from, &b, &x[first + i]), affine(&to, &[0.0; 3], &x[first + j]));
+            let features: Vec<f32> = u.iter().zip(&w).map(|(u, w)| (u + w).tanh()).collect();
+            for (label, score) in affine(&v, &c, &features).into_iter().enumerate() {
+                let last = |span: usize| spans[span].1 - 1;
+                let is = pairs.iter().any(|p| (last(p.0), last(p.1), p.2) == (i, j, label));
+                let p = 1.0 / (1.0 + (-score).exp());
+                want -= if is { p.ln() } else { (1.0 - p).ln() };
+            }
+        }
+    }
+    let (got, want) = (case.loss(), want / GOLD.len() as f32);
+    assert!((got - want).abs() < 1e-3, "{got} for {want}");
+}
+
+#[test]
+fn tags_of_each_subject_have_their_cross_entropy() {
+    let case = case(&format!("{RELATER} {{ head: tags  hidden: 5 }}"), LINKS);
+    let x = case.value("embed");
+    let mut want = 0.0;
+    for Links { first, n, spans, pairs } in GOLD {
+        for (subject, (start, end)) in spans.iter().enumerate() {
+            for token in 0..n {
+                let object = pairs.iter().find(|p| p.0 == subject && (spans[p.1].0..spans[p.1].1).contains(&token));
+                // O, B-live, I-live, B-work, I-work.
+                let gold = object.map_or(0, |p| 1 + 2 * p.2 + usize::from(spans[p.1].0 < token));
+                let vector = [token, *start, end - 1].map(|t| x[first + t].clone()).concat();
+                want += surprise(&layered(&case, &vector), gold);
+            }
+        }
+    }
+    let (got, want) = (case.loss(), want / GOLD.len() as f32);
+    assert!((got - want).abs() < 1e-4, "{got} for {want}");
+}
+
+/// Sentences of two persons and a place, in which `near` or `from` says how they are related.
+fn links(count: usize, seed: u64) -> String {
+    let mut random = support::Random(seed);
+    let mut lines = String::new();
+    for _ in 0..count {
+        let (person, place, verb) = (random.below(6), random.below(6), random.below(3));
+        let word = ["lives near", "comes from", "forgets"][verb];
+        let (start, kind) = if verb == 2 { (3, "") } else { (4, ["live", "born"][verb]) };
+        let relation = if verb == 2 { String::new() } else { format!(r#"[0, 1, "{kind}"]"#) };
+        lines += &format!(
+            r#"{{"a": "Mr P{person} {word} New L{place}", "s": [[0, 2, "Peop"], [{start}, {end}, "Loc"]], "r": [{relation}]}}"#,
+            end = start + 2,
+        );
+        lines += "\n";
+    }
+    lines
+}
+
+#[test]
+fn relations_are_learnt_in_each_form() {
+    let project = support::Project::new(1, 1);
+    project.write("train.jsonl", links(200, 1));
+    project.write("test.jsonl", links(40, 2));
+    project.write(
+        "links.mtl",
+        r#"data d { format: jsonl  train: "train.jsonl"  test: "test.jsonl"
+  field a: text from "a"  field s: spans(a) from "s"  field r: relations(s) from "r" }
+let h = d.a |> embed(12) |> bilstm(16)
+task names: tag(d.s) = h { head: crf }
+task pairs: relate(d.r) = h { entities: names }
+task heads: relate(d.r) = concat(h, names.label(gold: 100%) |> embed(4)) { head: heads  entities: names }
+task tags:  relate(d.r) = h { head: tags  entities: names }
+metric both = all_correct(names, pairs)
+train { epochs: 6  batch: 8  seed: 1  optimizer: adam(lr: 1e-2)  select: mean(pairs.strict_f1, names.span_f1) }
+"#,
+    );
+    project.fine(&["run", "links.mtl", "--out", "r"]);
+    let results: serde_json::Value = serde_json::from_str(&project.text("r/results.json")).expect("JSON");
+    for task in ["pairs", "heads", "tags"] {
+        let figure = |name: &str| results[task][name].as_f64().expect("a figure");
+        assert!(figure("strict_f1") > 0.97 && figure("relaxed_f1") >= figure("strict_f1"), "{results}");
+    }
+    project.write("in.txt", "Mr P1 comes from New L2\nMr P3 forgets New L4\n");
+    let output = project.run(&["predict", "r", "in.txt", "--tasks", "pairs"]);
+    assert!(output.status.success(), "{}", support::said(&output));
+    let found = r#"{"pairs":{"value":[{"head":{"start":0,"end":2,"type":"Peop"},"tail":{"start":4,"end":6,"type":"Loc"},"type":"born"}]}}
+{"pairs":{"value":[]}}
+"#;
+    assert_eq!(String::from_utf8(output.stdout).expect("UTF-8"), found);
+}
+
 /// Sentences `subject verb object` and `verb object` over words that say what they are.
 fn sentences(count: usize, seed: u64) -> String {
     let mut random = support::Random(seed);

@@ -13,7 +13,8 @@ use super::kernels::recurrent::{Input, Projections};
 use super::looked::Looked;
 use super::schedule::{Ask, Schedule, Work};
 use super::{Grads, Param, Rows, Value};
-use crate::data::{Batch, FieldBatch, Lexicon, Schema, View};
+use crate::data::spec::FieldType;
+use crate::data::{Batch, FieldBatch, Labelled, Lexicon, Schema, View};
 use crate::ops;
 use crate::plan::passes::names::{COMMON_VALUES, DEAD_VALUES};
 use crate::plan::{Attr, Node, Plan};
@@ -172,11 +173,8 @@ fn field_of<'b>(batch: &'b Batch, node: &Node) -> Option<&'b FieldBatch> {
 
 /// Whether this build computes with a field of this kind.
 fn is_computed(field: &FieldBatch) -> bool {
-    use FieldBatch::{Class, Labels, Number, Tags, Text, Texts, Tree, Vector};
-    matches!(
-        field,
-        Text { .. } | Texts { .. } | Class(_) | Tags { .. } | Number(_) | Vector { .. } | Labels { .. } | Tree { .. }
-    )
+    use FieldBatch::{Choice, Clusters, Ranking, Span};
+    !matches!(field, Choice(_) | Clusters(_) | Ranking { .. } | Span(_))
 }
 
 /// What an operation sees while it computes a node.
@@ -333,6 +331,10 @@ impl<'a> Run<'a> {
                 let rows = Rows::along(offsets.clone()).into();
                 Value::Tree { heads: heads.clone(), ids: ids.clone(), space: self.node.width, rows }
             }
+            FieldBatch::Spans(spans) => Value::Spans { each: spans.clone(), rows: each },
+            FieldBatch::Relations(pairs) => {
+                Value::Relations { each: pairs.clone(), spans: self.spans_under(&spec.ty)?, rows: each }
+            }
             FieldBatch::Number(numbers) => dense(numbers.to_vec(), 1)?,
             FieldBatch::Vector { values, dim } => dense(values.to_vec(), *dim)?,
             FieldBatch::Labels { ids, offsets, present } => {
@@ -340,6 +342,21 @@ impl<'a> Run<'a> {
             }
             _ => bail!("this build does not compute with '{}' yet", spec.name),
         })
+    }
+
+    /// The spans that a field of relations is of.
+    fn spans_under(&self, ty: &FieldType) -> Result<Arc<Vec<Option<Vec<Labelled>>>>> {
+        let fields = &self.program.plan.datasets[self.int("data")].fields;
+        let at = fields.iter().position(|field| Some(field.name.as_str()) == ty.along());
+        match at.and_then(|at| self.batch.field(at)) {
+            Some(FieldBatch::Spans(spans)) => Ok(spans.clone()),
+            _ => bail!("the batch has no spans for its relations"),
+        }
+    }
+
+    /// The labels of the space that an attribute names.
+    pub fn labels(&self, attr: &str) -> &'a [String] {
+        self.program.schema.spaces.get(self.int(attr)).map_or(&[], |space| &space.labels)
     }
 
     /// What well-formed sequences of the node's label space look like.

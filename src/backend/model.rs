@@ -7,9 +7,9 @@ use candle_core::{Result, Tensor};
 
 use super::exec::{Part, Program, Values, numbers};
 use super::{Grads, NO_LABEL, Param, Value};
-use crate::data::Batch;
+use crate::data::{Batch, Labelled, Relation};
 use crate::plan::{TaskOn, TaskPlan};
-use crate::train::trainee::{Answer, Asked, Judged, LossSource, LossTerm, Node, Outcome, Trainee};
+use crate::train::trainee::{Answer, Asked, Judged, Linked, LossSource, LossTerm, Node, Outcome, Trainee};
 
 impl Trainee for Program {
     type Batch = Batch;
@@ -141,6 +141,8 @@ fn with_gold(gold: &Value) -> Result<Vec<bool>> {
     let Some(rows) = gold.rows() else { return Ok(Vec::new()) };
     let places: Vec<bool> = match gold {
         Value::Label { ids, space, .. } => ids.iter().map(|id| (*id as usize) < *space).collect(),
+        Value::Spans { each, .. } => return Ok(each.iter().map(Option::is_some).collect()),
+        Value::Relations { each, .. } => return Ok(each.iter().map(Option::is_some).collect()),
         Value::Tree { heads, .. } => heads.iter().map(|head| *head != NO_LABEL).collect(),
         Value::Float { tensor, .. } => {
             numbers(tensor)?.chunks_exact(tensor.dim(1)?.max(1)).map(|row| !row[0].is_nan()).collect()
@@ -166,6 +168,12 @@ fn answers(task: &TaskPlan, value: &Value) -> Result<Vec<Answer>> {
             let node = |at: u32| Node { head: heads[at as usize], label: ids[at as usize] };
             rows.by_example().windows(2).map(|w| Answer::Tree((w[0]..w[1]).map(node).collect())).collect()
         }
+        Value::Spans { each, .. } => {
+            each.iter().map(|spans| Answer::Spans(spans.clone().unwrap_or_default())).collect()
+        }
+        Value::Relations { each, spans, .. } => {
+            each.iter().zip(spans.iter()).map(|(pairs, spans)| Answer::Relations(linked(pairs, spans))).collect()
+        }
         Value::Float { tensor, .. } if task.kind == "multilabel" => {
             let labels = |row: &[f32]| (0..row.len() as u32).filter(|i| row[*i as usize] > 0.5).collect();
             numbers(tensor)?.chunks_exact(tensor.dim(1)?.max(1)).map(|row| Answer::Labels(labels(row))).collect()
@@ -177,16 +185,26 @@ fn answers(task: &TaskPlan, value: &Value) -> Result<Vec<Answer>> {
     })
 }
 
+/// The pairs of an example with the spans that they are of.
+fn linked(pairs: &Option<Vec<Relation>>, spans: &Option<Vec<Labelled>>) -> Vec<Linked> {
+    let spans = spans.as_deref().unwrap_or_default();
+    let one = |r: &Relation| {
+        let (head, tail) = (*spans.get(r.head as usize)?, *spans.get(r.tail as usize)?);
+        Some(Linked { head, tail, label: r.label })
+    };
+    pairs.iter().flatten().filter_map(one).collect()
+}
+
 fn gold_answers(task: &TaskPlan, value: &Value) -> Result<Vec<Option<Answer>>> {
     let known = |answer: &Answer| match answer {
         Answer::Class(id) => *id != NO_LABEL,
         Answer::Tags(ids) => ids.iter().any(|id| *id != NO_LABEL),
         Answer::Number(x) => !x.is_nan(),
-        Answer::Labels(_) => true,
+        Answer::Labels(_) | Answer::Spans(_) | Answer::Relations(_) => true,
         Answer::Tree(nodes) => nodes.iter().any(|node| node.head != NO_LABEL),
     };
     let mut found: Vec<Option<Answer>> = answers(task, value)?.into_iter().map(|a| known(&a).then_some(a)).collect();
-    if task.kind == "multilabel" {
+    if matches!(task.kind.as_str(), "multilabel" | "spans" | "relate") {
         for (answer, has) in found.iter_mut().zip(with_gold(value)?) {
             if !has {
                 *answer = None;

@@ -8,6 +8,7 @@ use candle_core::{Result, Tensor};
 use super::looked::Looked;
 use super::rows::Rows;
 use crate::data::lexicon::Lexicon;
+use crate::data::value::{Labelled, Relation};
 
 /// A computed value with its rows.
 #[derive(Clone, Debug)]
@@ -45,6 +46,22 @@ pub enum Value {
         /// Size of the label space.
         space: usize,
         /// How tokens group.
+        rows: Arc<Rows>,
+    },
+    /// Labelled spans of each example, `None` where they are not known.
+    Spans {
+        /// Those of each example.
+        each: Arc<Vec<Option<Vec<Labelled>>>>,
+        /// The tokens that they lie in, or the examples alone.
+        rows: Arc<Rows>,
+    },
+    /// Labelled ordered pairs of spans of each example, `None` where they are not known.
+    Relations {
+        /// Those of each example.
+        each: Arc<Vec<Option<Vec<Relation>>>>,
+        /// The spans that they are of.
+        spans: Arc<Vec<Option<Vec<Labelled>>>>,
+        /// The examples.
         rows: Arc<Rows>,
     },
     /// Words, as indices into the run's lexicon.
@@ -99,6 +116,8 @@ impl Value {
             | Value::Looked { rows, .. }
             | Value::Label { rows, .. }
             | Value::Tree { rows, .. }
+            | Value::Spans { rows, .. }
+            | Value::Relations { rows, .. }
             | Value::Tokens { rows, .. } => Some(rows),
             Value::Scalar(_) => None,
         }
@@ -122,7 +141,9 @@ impl Value {
 
     /// The value of these examples alone.
     pub fn cut(&self, examples: Range<usize>) -> Result<Value> {
-        let Some((rows, places)) = self.rows().map(|rows| rows.cut(examples)) else { return Ok(self.clone()) };
+        let Some((rows, places)) = self.rows().map(|rows| rows.cut(examples.clone())) else {
+            return Ok(self.clone());
+        };
         let rows = Arc::new(rows);
         Ok(match self {
             Value::Float { tensor, .. } => Value::Float { tensor: tensor.narrow(0, places.start, places.len())?, rows },
@@ -136,6 +157,11 @@ impl Value {
                 space: *space,
                 rows,
             },
+            Value::Spans { each, .. } => Value::Spans { each: each[examples].to_vec().into(), rows },
+            Value::Relations { each, spans, .. } => {
+                let (each, spans) = (each[examples.clone()].to_vec(), spans[examples].to_vec());
+                Value::Relations { each: each.into(), spans: spans.into(), rows }
+            }
             Value::Tokens { ids, lexicon, .. } => {
                 Value::Tokens { ids: ids[places].to_vec().into(), lexicon: lexicon.clone(), rows }
             }

@@ -204,3 +204,23 @@ pub(super) fn decode(ty: &super::spec::FieldType, words: &[u32]) -> FieldValue {
         ),
     }
 }
+
+/// The spans of BIO or BIOES tags, as start, end and type.
+pub fn from_bio(tags: &[String]) -> Vec<(usize, usize, &str)> {
+    let mut spans: Vec<(usize, usize, &str)> = Vec::new();
+    let mut open = false;
+    for (i, tag) in tags.iter().enumerate() {
+        let (mark, kind) = tag.split_once('-').unwrap_or((tag.as_str(), ""));
+        if !matches!(mark, "B" | "I" | "E" | "S") {
+            open = false;
+            continue;
+        }
+        let last = spans.last_mut().filter(|s| open && s.2 == kind && matches!(mark, "I" | "E"));
+        match last {
+            Some(last) => last.1 = i + 1,
+            None => spans.push((i, i + 1, kind)),
+        }
+        open = matches!(mark, "B" | "I");
+    }
+    spans
+}

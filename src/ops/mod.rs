@@ -216,7 +216,7 @@ pub static TASKS: &[&dyn TaskKind] = &[
     &tasks::regress::Regress,
     &tasks::tag::Tag,
     &tasks::later::SPANS,
-    &tasks::later::RELATE,
+    &tasks::relate::Relate,
     &tasks::parse::Parse,
     &tasks::later::COREF,
     &tasks::later::EXTRACT,
@@ -231,7 +231,7 @@ pub static TASKS: &[&dyn TaskKind] = &[
 /// All operations, by name.
 fn table() -> &'static FxHashMap<&'static str, &'static dyn Operation> {
     static TABLE: OnceLock<FxHashMap<&'static str, &'static dyn Operation>> = OnceLock::new();
-    TABLE.get_or_init(|| RUNNING.iter().chain(later::ALL).map(|op| (op.signature().name, *op)).collect())
+    TABLE.get_or_init(|| all().map(|op| (op.signature().name, op)).collect())
 }
 
 /// Attributes of a node.
@@ -258,6 +258,10 @@ pub fn cuts_gradient(op: &str) -> bool {
         "tree_heads",
         "tree",
         "tree_labels",
+        "label_spans",
+        "pair_relations",
+        "table_relations",
+        "subject_relations",
         "above",
         "sample",
         "figure",
@@ -269,7 +273,7 @@ pub fn cuts_gradient(op: &str) -> bool {
 /// prediction in training, and no score that only training chooses by.
 pub fn read_at_prediction<'n, T>(op: &str, inputs: &'n [T]) -> &'n [T] {
     match op {
-        "forced_label" | "feedback_path" | "feedback_label" => &inputs[..1],
+        "forced_label" | "feedback_path" | "feedback_label" | "given_spans" => &inputs[..1],
         _ => inputs,
     }
 }
@@ -286,7 +290,7 @@ pub fn operation(name: &str) -> Option<&'static dyn Operation> {
 
 /// All operations in the order of the tables.
 pub fn all() -> impl Iterator<Item = &'static dyn Operation> {
-    RUNNING.iter().chain(later::ALL).copied()
+    RUNNING.iter().chain(tasks::relate::OPS).chain(later::ALL).copied()
 }
 
 /// Names that a program may call.

@@ -135,7 +135,7 @@ pub(super) fn reads(c: &Checker<'_>) -> Vec<Vec<TaskId>> {
     let mut walk = Walk::new(&c.graph);
     let read = |(i, built): (usize, Option<&Built>)| {
         let mut found = BTreeSet::new();
-        walk.from(built.map(|b| b.hidden), |id| match owners[id.0] {
+        walk.from(built.into_iter().flat_map(|b| [b.hidden, b.label]), |id| match owners[id.0] {
             Some(owner) if owner != TaskId(i) => {
                 found.insert(owner);
                 &[]

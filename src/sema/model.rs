@@ -48,8 +48,10 @@ pub struct Head<'a> {
     pub gold: Option<(NodeId, Span)>,
     /// Its label space.
     pub space: Option<SpaceId>,
-    /// Width of a label embedding and the parameter that holds it.
+    /// `softmax`, `crf`, `mse`, …
     pub form: &'static str,
+    /// The loop names around it.
+    pub scope: super::call::Scope<'a>,
 }
 
 /// The nodes of a task.

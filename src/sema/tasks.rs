@@ -32,7 +32,8 @@ impl<'a> Checker<'a> {
         let gold = self.task_gold(task, &scope);
         let site = self.site(&scope, task.decl.span);
         let path = format!("{name}.head");
-        let head = Head { site, path, settings: own, gold: gold.ok().flatten(), space: None, form: "" };
+        let outside = Scope { in_loss: false, ..scope.clone() };
+        let head = Head { site, path, settings: own, gold: gold.ok().flatten(), space: None, form: "", scope: outside };
         let mut request = HeadRequest { head, span: task.head_span };
         if gold.is_ok() {
             kind.head(self, &mut request)?;
@@ -147,7 +148,7 @@ impl<'a> Checker<'a> {
 
     fn task_gold(&mut self, task: &'a Task, s: &Scope<'a>) -> Checked<Option<(NodeId, Span)>> {
         let Some(first) = task.gold.first() else {
-            if matches!(task.kind.text.as_str(), "classify" | "multilabel" | "regress" | "tag" | "parse") {
+            if matches!(task.kind.text.as_str(), "classify" | "multilabel" | "regress" | "tag" | "parse" | "relate") {
                 let d =
                     Diagnostic::new(codes::TASK_GOLD, task.head_span, format!("`{}` needs its gold", task.kind.text));
                 return Err(self.error_in(s, d.help(format!("write `{}(data.field)`", task.kind.text))));

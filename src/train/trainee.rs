@@ -5,7 +5,7 @@ use std::sync::Arc;
 use candle_core::Tensor;
 
 use crate::backend::{Grads, Param};
-pub use crate::data::value::Node;
+pub use crate::data::value::{Labelled, Node};
 
 /// A loss that one batch gives.
 pub struct LossTerm {
@@ -76,6 +76,21 @@ pub enum Answer {
     Number(f32),
     /// Head and label of each token; [`crate::backend::NO_LABEL`] where there is none.
     Tree(Vec<Node>),
+    /// Labelled spans.
+    Spans(Vec<Labelled>),
+    /// Labelled ordered pairs of spans.
+    Relations(Vec<Linked>),
+}
+
+/// Two spans and how the one is related to the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Linked {
+    /// The first span, with its type.
+    pub head: Labelled,
+    /// The second.
+    pub tail: Labelled,
+    /// The label.
+    pub label: u32,
 }
 
 /// A model that can be trained.

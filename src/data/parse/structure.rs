@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Axis, Context, Fault, FieldValue, Raw, Read, json, kind, label, length_fault, word, words};
 use crate::data::fault::count;
 use crate::data::odd::Odd;
-use crate::data::value::{Labelled, MISSING, Node, Range, Relation};
+use crate::data::value::{Labelled, MISSING, Node, Range, Relation, from_bio};
 
 fn fault<T>(text: String) -> Read<T> {
     Err(Fault::example(text))
@@ -131,26 +131,6 @@ fn tagged(raw: &Raw, name: &str, context: &Context<'_>) -> Read<(FieldValue, Axi
         }
     }
     Ok((FieldValue::Spans(spans), Axis::Spans(map)))
-}
-
-/// The spans of BIO or BIOES tags, as start, end and type.
-pub fn from_bio(tags: &[String]) -> Vec<(usize, usize, &str)> {
-    let mut spans: Vec<(usize, usize, &str)> = Vec::new();
-    let mut open = false;
-    for (i, tag) in tags.iter().enumerate() {
-        let (mark, kind) = tag.split_once('-').unwrap_or((tag.as_str(), ""));
-        if !matches!(mark, "B" | "I" | "E" | "S") {
-            open = false;
-            continue;
-        }
-        let last = spans.last_mut().filter(|s| open && s.2 == kind && matches!(mark, "I" | "E"));
-        match last {
-            Some(last) => last.1 = i + 1,
-            None => spans.push((i, i + 1, kind)),
-        }
-        open = matches!(mark, "B" | "I");
-    }
-    spans
 }
 
 fn array(raw: &Raw, name: &str, what: &str) -> Read<Vec<Value>> {

@@ -4,8 +4,8 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::backend::exec::Program;
 use crate::data::UNSEEN;
-use crate::plan::TaskPlan;
-use crate::train::trainee::{Answer, Judged, Node};
+use crate::plan::{Attr, TaskPlan};
+use crate::train::trainee::{Answer, Judged, Labelled, Linked, Node};
 
 /// What the tasks asked for predict for some examples.
 pub struct Answers<'a> {
@@ -59,8 +59,32 @@ struct One<'a> {
 impl One<'_> {
     /// A label's text, none for one that is not in the task's space.
     fn label(&self, id: u32) -> Option<&str> {
-        let space = self.task.space.and_then(|space| self.program.schema.spaces.get(space))?;
-        space.labels.get(id as usize).map(String::as_str).filter(|_| id != UNSEEN)
+        self.label_in(self.task.space?, id)
+    }
+
+    fn label_in(&self, space: usize, id: u32) -> Option<&str> {
+        let labels = &self.program.schema.spaces.get(space)?.labels;
+        labels.get(id as usize).map(String::as_str).filter(|_| id != UNSEEN)
+    }
+
+    /// Spans with the names of their types.
+    fn spans(&self, spans: &[Labelled]) -> Vec<Ranged<'_>> {
+        // The node that gives them knows the space of their types.
+        let label = self.task.on.first().and_then(|on| self.program.plan.nodes.get(on.label));
+        let types = label.and_then(|node| match node.attrs.get("types") {
+            Some(Attr::Int(space)) => Some(*space as usize),
+            _ => None,
+        });
+        let name = |id| types.and_then(|types| self.label_in(types, id));
+        let one = |s: &Labelled| Ranged { start: s.range.start, end: s.range.end, kind: name(s.label) };
+        spans.iter().map(one).collect()
+    }
+
+    /// Pairs with their spans and the names of their labels.
+    fn relations(&self, pairs: &[Linked]) -> Vec<Related<'_>> {
+        let ends = |pair: &Linked| <[Ranged<'_>; 2]>::try_from(self.spans(&[pair.head, pair.tail])).ok();
+        let one = |pair: &Linked| ends(pair).map(|[head, tail]| Related { head, tail, kind: self.label(pair.label) });
+        pairs.iter().filter_map(one).collect()
     }
 }
 
@@ -71,6 +95,8 @@ impl Serialize for One<'_> {
             Answer::Class(id) => one.serialize_entry("value", &self.label(*id))?,
             Answer::Labels(ids) | Answer::Tags(ids) => one.serialize_entry("value", &Many(self, ids))?,
             Answer::Number(x) => one.serialize_entry("value", &f64::from(*x))?,
+            Answer::Spans(spans) => one.serialize_entry("value", &self.spans(spans))?,
+            Answer::Relations(pairs) => one.serialize_entry("value", &self.relations(pairs))?,
             Answer::Tree(nodes) => one.serialize_entry("value", &Arcs(self, nodes))?,
         }
         if let Some(p) = self.item.confidence {
@@ -78,6 +104,24 @@ impl Serialize for One<'_> {
         }
         one.end()
     }
+}
+
+/// A span, as JSONL data has it.
+#[derive(serde::Serialize)]
+struct Ranged<'a> {
+    start: u32,
+    end: u32,
+    #[serde(rename = "type")]
+    kind: Option<&'a str>,
+}
+
+/// Two spans that are related.
+#[derive(serde::Serialize)]
+struct Related<'a> {
+    head: Ranged<'a>,
+    tail: Ranged<'a>,
+    #[serde(rename = "type")]
+    kind: Option<&'a str>,
 }
 
 /// The texts of labels.

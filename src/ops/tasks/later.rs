@@ -20,8 +20,6 @@ pub struct Later {
 }
 
 const HEAD: Arg = arg("head", Kind::Any, Default::Unset, "The form of the head.");
-const ENTITIES: Arg =
-    arg("entities", Kind::Any, Default::Unset, "The task whose entities are related; the gold spans when left out.");
 const DECODER: Arg = arg("decoder", Kind::Any, Default::Unset, "An `lstm` or `transformer`, or a named layer.");
 const BEAM: Arg = arg("beam", Kind::Int(1, 1000), Default::Int(1), "Hypotheses kept in decoding.");
 const SMOOTHING: Arg = arg("smoothing", Kind::Share, Default::Float(0.0), "Label smoothing.");
@@ -38,7 +36,6 @@ macro_rules! kinds {
 
 kinds! {
     SPANS, SPANS_S, "spans", &["span_f1"], &[GoldKind::Spans], false, &[], "Labelled spans by enumeration.";
-    RELATE, RELATE_S, "relate", &["strict_f1", "relaxed_f1"], &[GoldKind::Relations], true, &[HEAD, ENTITIES], "Labelled ordered pairs of spans.";
     COREF, COREF_S, "coref", &["conll_f1"], &[GoldKind::Clusters], true, &[], "Clusters of spans that mean the same.";
     EXTRACT, EXTRACT_S, "extract", &["f1", "exact_match"], &[GoldKind::Span], true, &[LOSS], "A span by start and end pointers.";
     RANK, RANK_S, "rank", &["accuracy", "mrr", "recall_at_k"], &[GoldKind::Choice, GoldKind::Ranking], true, &[LOSS], "Scores over the members of a set.";

@@ -12,6 +12,7 @@ pub mod parse;
 #[cfg(feature = "train")]
 mod parse_run;
 pub mod regress;
+pub mod relate;
 pub mod tag;
 
 use super::signature::{Arg, COUNT, Default, Group, Kind, POSITIVE, Signature, arg, required};

@@ -8,7 +8,7 @@ use crate::ops::list_words;
 use crate::plan::{Attr, Attrs};
 use crate::sema::call::{Checked, Reported, Scope, Val};
 use crate::sema::checker::Checker;
-use crate::sema::graph::{NodeId, SpaceSource};
+use crate::sema::graph::{NodeId, SpaceSource, field_of};
 use crate::sema::suggest;
 use crate::sema::types::{DataId, Example, GoldKind, On, SpaceId, Ty, Width};
 use crate::source::Span;
@@ -83,6 +83,7 @@ impl<'a> Checker<'a> {
                 Ty::Gold(self.along_axes(id, x, on)?, GoldKind::Spans, Some(space))
             }
             FieldType::Relations(x) => {
+                self.span_types(id, x);
                 let under = self.datasets[id.0].fields.iter().find(|f| f.name == *x)?.ty.along()?.to_string();
                 Ty::Gold(self.along_axes(id, &under, on)?, GoldKind::Relations, Some(self.space(&full, here)))
             }
@@ -92,6 +93,29 @@ impl<'a> Checker<'a> {
             FieldType::Choice(x) => Ty::Gold(self.along_axes(id, x, on)?, GoldKind::Choice, None),
             FieldType::Ranking(x) => Ty::Gold(self.along_axes(id, x, on)?, GoldKind::Ranking, None),
         })
+    }
+
+    /// The space of the types of a field of spans.
+    fn span_types(&mut self, id: DataId, field: &str) -> Option<(usize, SpaceId)> {
+        let spec = &self.datasets[id.0];
+        let at = spec.fields.iter().position(|f| f.name == *field)?;
+        let full = format!("{}.{field}", spec.name);
+        Some((at, self.space(&full, SpaceSource::Fields(vec![(id, at)]))))
+    }
+
+    /// The spans that gold relations are of, and the space of their types.
+    pub(crate) fn spans_under(&mut self, gold: NodeId, at: Span) -> Checked<(NodeId, SpaceId)> {
+        let node = self.graph.node(gold).clone();
+        let Some((id, field)) = field_of(&node).filter(|_| node.op == "field") else {
+            let message = "this build relates the spans of one data set, and this is gold of several";
+            return Err(self.error(Diagnostic::new(codes::NOT_RUN_YET, at, message)));
+        };
+        let spans = self.datasets[id.0].fields[field].ty.along().unwrap_or_default().to_string();
+        let (Some((spans, types)), Some(on)) = (self.span_types(id, &spans), node.ty.on().cloned()) else {
+            return Err(Reported);
+        };
+        let ty = Ty::Gold(on, GoldKind::Spans, Some(types));
+        Ok((self.field_node(id, spans, ty, node.span), types))
     }
 
     fn along_axes(&self, id: DataId, field: &str, on: &On) -> Option<On> {

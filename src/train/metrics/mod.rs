@@ -11,6 +11,7 @@ mod f1;
 pub mod figure;
 mod jaccard;
 mod mse;
+mod relations;
 pub mod span_f1;
 #[cfg(test)]
 mod tests;
@@ -63,6 +64,8 @@ pub static TABLE: &[&dyn Metric] = &[
     &correlation::Spearman,
     &mse::Mse,
     &span_f1::SpanF1,
+    &relations::Strict,
+    &relations::Relaxed,
     &tree::Las,
     &tree::Uas,
 ];
@@ -116,6 +119,11 @@ fn ratio(a: f64, b: f64) -> f64 {
     if b == 0.0 { 0.0 } else { a / b }
 }
 
+/// Whether two lists have the same members.
+fn same_set<T: PartialEq>(a: &[T], b: &[T]) -> bool {
+    a.iter().all(|x| b.contains(x)) && b.iter().all(|x| a.contains(x))
+}
+
 /// Whether a prediction is right everywhere; `None` without gold.
 pub fn is_correct(item: &Judged) -> Option<bool> {
     let right = match (&item.predicted, item.gold.as_ref()?) {
@@ -127,6 +135,8 @@ pub fn is_correct(item: &Judged) -> Option<bool> {
             let places = predicted.iter().zip(gold).filter(|(_, gold)| gold.head != NO_LABEL);
             predicted.len() == gold.len() && places.into_iter().all(|(p, g)| p == g)
         }
+        (Answer::Relations(predicted), Answer::Relations(gold)) => same_set(predicted, gold),
+        (Answer::Spans(predicted), Answer::Spans(gold)) => same_set(predicted, gold),
         (Answer::Class(_), Answer::Class(NO_LABEL)) => return None,
         (predicted, gold) => predicted == gold,
     };

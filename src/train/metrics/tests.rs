@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::span_f1::{Chunk, chunks};
 use super::*;
-use crate::train::trainee::Node;
+use crate::data::Range;
+use crate::train::trainee::{Labelled, Linked, Node};
 
 fn item(predicted: Answer, gold: Answer) -> Judged {
     Judged { predicted, gold: Some(gold), confidence: None }
@@ -134,6 +135,33 @@ fn arcs_are_counted_as_the_conll_2018_evaluator_counts_them() {
     close(value("las"), 1.0 / 4.0);
     assert_eq!(is_correct(&items[0]), Some(false));
     assert_eq!(is_correct(&item(tree(&[(0, 1), (1, 0)]), tree(&[(0, 1), (NO_LABEL, 2)]))), Some(true));
+}
+
+#[test]
+fn relations_are_counted_with_their_spans() {
+    let span = |start: u32, end: u32, label: u32| Labelled { range: Range { member: 0, start, end }, label };
+    let link = |head: Labelled, tail: Labelled, label: u32| Linked { head, tail, label };
+    let gold = vec![link(span(0, 2, 0), span(3, 5, 1), 0), link(span(3, 5, 1), span(6, 7, 0), 1)];
+    let strict = |predicted: Vec<Linked>| {
+        value("strict_f1", &[item(Answer::Relations(predicted), Answer::Relations(gold.clone()))], 2)
+    };
+    let relaxed = |predicted: Vec<Linked>| {
+        value("relaxed_f1", &[item(Answer::Relations(predicted), Answer::Relations(gold.clone()))], 2)
+    };
+    close(strict(gold.clone()), 1.0);
+    // A boundary, a type, the direction, the label.
+    for wrong in [
+        link(span(1, 2, 0), span(3, 5, 1), 0),
+        link(span(0, 2, 1), span(3, 5, 1), 0),
+        link(span(3, 5, 1), span(0, 2, 0), 0),
+        link(span(0, 2, 0), span(3, 5, 1), 1),
+    ] {
+        close(strict(vec![wrong, gold[1]]), 0.5);
+    }
+    close(relaxed(vec![link(span(1, 2, 0), span(3, 4, 1), 0), link(span(0, 2, 0), span(4, 5, 1), 0)]), 0.5);
+    close(relaxed(vec![link(span(0, 2, 1), span(3, 5, 1), 0)]), 0.0);
+    close(strict(vec![gold[0], gold[0]]), 2.0 / 3.0);
+    close(strict(Vec::new()), 0.0);
 }
 
 /// Cases that scikit-learn, scipy and seqeval have judged.

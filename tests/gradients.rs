@@ -88,13 +88,8 @@ const SMOOTH: &[(&str, &str)] = &[
          task v: tag(d.g) = concat(h, t.probs, t.hidden) |> bilstm(4) { feedback: 3  dropout: 0.2 }\n\
          task w: tag(d.g) = h |> lstm(4, layers: 2, dropout: 0.2) { feedback: 2  dropout: 0.2 }",
     ),
-    ("parse", "task p: parse(d.t) = h |> bilstm(4) { arc: 4  label: 3  inner_dropout: 0.2 }"),
+    ("parse", "task p: parse(d.t) = h |> bilstm(4) { arc: 4  label: 3  act: tanh  inner_dropout: 0.2 }"),
     ("head selection", "task p: parse(d.t) = h |> linear(3) { head: heads  decode: eisner }"),
-    (
-        "parsed",
-        "task p: parse(d.t) = h { arc: 3  label: 3 }\n\
-         task u: tag(d.g) = concat(h, p.probs, p.embedding(3), p.label(gold: 50%) |> embed(2), p.label)",
-    ),
     ("pairs", "task p: relate(d.r) = h |> lstm(4) { hidden: 5 }"),
     ("selected heads", "task p: relate(d.r) = h |> lstm(4) { head: heads  hidden: 3 }"),
     ("tagged objects", "task p: relate(d.r) = h |> lstm(4) { head: tags  hidden: 5 }"),
@@ -103,6 +98,12 @@ const SMOOTH: &[(&str, &str)] = &[
         "task e: tag(d.s) = h |> lstm(4)\n\
          task p: relate(d.r) = concat(h, e.label(gold: 100%) |> embed(2)) { entities: e  hidden: 4 }",
     ),
+    (
+        "spans",
+        "let v = h |> lstm(4) |> spans_of(max: 3, width: 2)\ntask e: spans(d.s) = v\n\
+         task p: relate(d.r) = v { entities: e  hidden: 4 }",
+    ),
+    ("all pairs", "task t: classify(d.c) = pairs(h |> linear(3), k |> tanh) |> linear(3) |> mean_pool |> mean_pool"),
     ("votes", "task t: classify(d.c) = h |> lstm(4) { vote: true }"),
     (
         "outputs",

@@ -257,6 +257,30 @@ fn tags_of_each_subject_have_their_cross_entropy() {
     assert!((got - want).abs() < 1e-4, "{got} for {want}");
 }
 
+#[test]
+fn spans_have_the_cross_entropy_of_their_types() {
+    let program = RELATER.replace(
+        "task p: relate(d.r) = d.a |> embed(4)",
+        "task p: spans(d.s) = d.a |> embed(4) |> spans_of(max: 2, width: 3)",
+    );
+    let case = case(&program, LINKS);
+    let (x, lengths) = (case.value("embed"), case.param("length"));
+    let (w, b) = (case.param("out.weight"), case.param("out.bias").remove(0));
+    // L, P, none.
+    let kinds: [&[usize]; 3] = [&[1, 0], &[1, 1, 0], &[]];
+    let mut want = 0.0;
+    for (Links { first, n, spans, .. }, kinds) in GOLD.into_iter().zip(kinds) {
+        for (start, end) in (0..n).flat_map(|s| (s + 1..=n.min(s + 2)).map(move |e| (s, e))) {
+            let vector =
+                [x[first + start].clone(), x[first + end - 1].clone(), lengths[end - start - 1].clone()].concat();
+            let gold = spans.iter().position(|span| *span == (start, end)).map_or(2, |at| kinds[at]);
+            want += surprise(&affine(&w, &b, &vector), gold);
+        }
+    }
+    let (got, want) = (case.loss(), want / GOLD.len() as f32);
+    assert!((got - want).abs() < 1e-4, "{got} for {want}");
+}
+
 /// Sentences of two persons and a place, in which `near` or `from` says how they are related.
 fn links(count: usize, seed: u64) -> String {
     let mut random = support::Random(seed);
@@ -289,21 +313,25 @@ task names: tag(d.s) = h { head: crf }
 task pairs: relate(d.r) = h { entities: names }
 task heads: relate(d.r) = concat(h, names.label(gold: 100%) |> embed(4)) { head: heads  entities: names }
 task tags:  relate(d.r) = h { head: tags  entities: names }
+let v = h |> spans_of(max: 3)
+task found: spans(d.s) = v
+task enumerated: relate(d.r) = v { entities: found }
 metric both = all_correct(names, pairs)
 train { epochs: 6  batch: 8  seed: 1  optimizer: adam(lr: 1e-2)  select: mean(pairs.strict_f1, names.span_f1) }
 "#,
     );
     project.fine(&["run", "links.mtl", "--out", "r"]);
     let results: serde_json::Value = serde_json::from_str(&project.text("r/results.json")).expect("JSON");
-    for task in ["pairs", "heads", "tags"] {
+    assert!(results["found"]["span_f1"].as_f64().is_some_and(|f1| f1 > 0.97), "{results}");
+    for task in ["pairs", "heads", "tags", "enumerated"] {
         let figure = |name: &str| results[task][name].as_f64().expect("a figure");
         assert!(figure("strict_f1") > 0.97 && figure("relaxed_f1") >= figure("strict_f1"), "{results}");
     }
     project.write("in.txt", "Mr P1 comes from New L2\nMr P3 forgets New L4\n");
-    let output = project.run(&["predict", "r", "in.txt", "--tasks", "pairs"]);
+    let output = project.run(&["predict", "r", "in.txt", "--tasks", "found,pairs"]);
     assert!(output.status.success(), "{}", support::said(&output));
-    let found = r#"{"pairs":{"value":[{"head":{"start":0,"end":2,"type":"Peop"},"tail":{"start":4,"end":6,"type":"Loc"},"type":"born"}]}}
-{"pairs":{"value":[]}}
+    let found = r#"{"found":{"value":[{"start":0,"end":2,"type":"Peop"},{"start":4,"end":6,"type":"Loc"}]},"pairs":{"value":[{"head":{"start":0,"end":2,"type":"Peop"},"tail":{"start":4,"end":6,"type":"Loc"},"type":"born"}]}}
+{"found":{"value":[{"start":0,"end":2,"type":"Peop"},{"start":3,"end":5,"type":"Loc"}]},"pairs":{"value":[]}}
 "#;
     assert_eq!(String::from_utf8(output.stdout).expect("UTF-8"), found);
 }
@@ -316,9 +344,10 @@ fn sentences(count: usize, seed: u64) -> String {
         let (a, b) = (random.below(6), random.below(6));
         let (subject, verb) = (random.below(2) == 0, random.below(5));
         if subject {
-            lines += &format!(r#"{{"a": "n{a} v{verb} n{b}", "t": [[2, "subj"], [0, "root"], [2, "obj"]]}}"#);
+            lines +=
+                &format!(r#"{{"a": "n{a} v{verb} n{b}", "t": [[2, "subj"], [0, "root"], [2, "obj"]], "k": "whole"}}"#);
         } else {
-            lines += &format!(r#"{{"a": "v{verb} n{b}", "t": [[0, "root"], [1, "obj"]]}}"#);
+            lines += &format!(r#"{{"a": "v{verb} n{b}", "t": [[0, "root"], [1, "obj"]], "k": "part"}}"#);
         }
         lines += "\n";
     }
@@ -332,10 +361,11 @@ fn a_parser_learns_and_answers() {
     project.write("test.jsonl", sentences(40, 2));
     project.write(
         "trees.mtl",
-        r#"data d { format: jsonl  train: "train.jsonl"  test: "test.jsonl"  field a: text from "a"  field t: tree(a) from "t" }
+        r#"data d { format: jsonl  train: "train.jsonl"  test: "test.jsonl"  field a: text from "a"  field t: tree(a) from "t"  field k: class from "k" }
 let h = d.a |> embed(12) |> bilstm(16)
 task p: parse(d.t) = h { arc: 16  label: 8 }
 task s: parse(d.t) = h { head: heads  decode: eisner }
+task kind: classify(d.k) = concat(h, p.probs, p.hidden, s.embedding(3), p.label(gold: 50%) |> embed(2), p.label) |> mean_pool
 metric both = all_correct(p, s)
 train { epochs: 4  batch: 8  seed: 1  optimizer: adam(lr: 1e-2)  select: p.las }
 "#,
@@ -346,6 +376,7 @@ train { epochs: 4  batch: 8  seed: 1  optimizer: adam(lr: 1e-2)  select: p.las }
         let figure = |name: &str| results[task][name].as_f64().expect("a figure");
         assert!(figure("las") > 0.98 && figure("uas") > 0.98, "{results}");
     }
+    assert!(results["kind"]["accuracy"].as_f64().is_some_and(|share| share > 0.95), "{results}");
     assert!(results["both"].as_f64().is_some_and(|share| share > 0.95), "{results}");
     project.write("in.txt", "v1 n2\nn1 v2 n3\n");
     let output = project.run(&["predict", "r", "in.txt", "--tasks", "p"]);

@@ -55,8 +55,6 @@ later! {
     JOIN, JOIN_S, "join", Combine, Same, XS, &[], "Values end to end along the token or set axis.";
     PART, PART_S, "part", Combine, SecondWidth, AB, &[], "A value's share of a joined one.";
     SHIFT, SHIFT_S, "shift", Combine, Same, X, &[required("n", Kind::Int(-1_000_000, 1_000_000), "Places to the right.")], "Each place reads the one n places before.";
-    SPANS_OF, SPANS_OF_S, "spans_of", Structure, Same, X, &[arg("max", COUNT, Default::Int(8), "Longest span.")], "Vectors of all spans.";
-    PAIRS, PAIRS_S, "pairs", Structure, Same, AB, &[], "Vectors of all pairs.";
     GRAPH_ATTENTION, GRAPH_ATTENTION_S, "graph_attention", Structure, Same, X, &[required("edges", Kind::Any, "Which places see each other."), arg("heads", COUNT, Default::Int(1), "Heads.")], "Attention along the edges of a graph (Veličković et al. 2018).";
     CROSS_STITCH, CROSS_STITCH_S, "cross_stitch", Sharing, Tuple, AB, &[], "Two values mixed by a learned 2 x 2 matrix (Misra et al. 2016).";
     SLUICE, SLUICE_S, "sluice", Sharing, Tuple, AB, &[arg("subspaces", COUNT, Default::Int(2), "Subspaces of each.")], "Subspaces of two values mixed by a learned matrix (Ruder et al. 2019).";

@@ -17,6 +17,7 @@ pub mod pooling;
 pub mod recurrent;
 mod reference;
 pub mod signature;
+pub mod spans;
 pub mod tasks;
 pub mod training;
 pub mod words;
@@ -199,6 +200,10 @@ static RUNNING: &[&dyn Operation] = &[
     &tasks::feedback::FEEDBACK,
     &tasks::feedback::PATH,
     &tasks::feedback::LABEL,
+    &spans::SpansOf,
+    &spans::Pairs,
+    &tasks::spans::CHOSEN,
+    &tasks::spans::LOSS,
     &tasks::parse::ARCS,
     &tasks::parse::CHOICE,
     &tasks::parse::HEADS,
@@ -215,7 +220,7 @@ pub static TASKS: &[&dyn TaskKind] = &[
     &tasks::multilabel::Multilabel,
     &tasks::regress::Regress,
     &tasks::tag::Tag,
-    &tasks::later::SPANS,
+    &tasks::spans::Spans,
     &tasks::relate::Relate,
     &tasks::parse::Parse,
     &tasks::later::COREF,
@@ -259,6 +264,7 @@ pub fn cuts_gradient(op: &str) -> bool {
         "tree",
         "tree_labels",
         "label_spans",
+        "chosen_spans",
         "pair_relations",
         "table_relations",
         "subject_relations",

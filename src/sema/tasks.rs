@@ -148,7 +148,10 @@ impl<'a> Checker<'a> {
 
     fn task_gold(&mut self, task: &'a Task, s: &Scope<'a>) -> Checked<Option<(NodeId, Span)>> {
         let Some(first) = task.gold.first() else {
-            if matches!(task.kind.text.as_str(), "classify" | "multilabel" | "regress" | "tag" | "parse" | "relate") {
+            if matches!(
+                task.kind.text.as_str(),
+                "classify" | "multilabel" | "regress" | "tag" | "parse" | "relate" | "spans"
+            ) {
                 let d =
                     Diagnostic::new(codes::TASK_GOLD, task.head_span, format!("`{}` needs its gold", task.kind.text));
                 return Err(self.error_in(s, d.help(format!("write `{}(data.field)`", task.kind.text))));

@@ -147,6 +147,22 @@ fn jsonl_with_paths_and_structures() {
 }
 
 #[test]
+fn jsonl_through_lists() {
+    let spec = data(Format::Jsonl, "train")
+        .field("tokens", text(), "tokens")
+        .field("kinds", FieldType::Labels { separator: ",".into() }, "gold.rel.type")
+        .field("first", FieldType::Class, "gold.rel.0.type");
+    let content = concat!(
+        r#"{"tokens":"a b","gold":{"rel":[{"head":1,"type":"r"},{"type":"q r"},{"type":"r"}]}}"#,
+        "\n",
+        r#"{"tokens":"c","gold":{"rel":[]}}"#
+    );
+    let corpus = sound(Files::new().with("train", content).load(spec));
+    assert_eq!(show(&corpus, Portion::Train, 0), ["a b", "r q r", "r"]);
+    assert_eq!(show(&corpus, Portion::Train, 1), ["c", "", "?"]);
+}
+
+#[test]
 fn jsonl_sets_of_texts() {
     let spec = data(Format::Jsonl, "train")
         .field("passages", texts(), "passages")

@@ -1,4 +1,5 @@
-//! `jsonl`: one JSON object a line; `from "a.b"` reads inside nested objects.
+//! `jsonl`: one JSON object a line; `from "a.b"` reads inside nested objects, and through an array
+//! the `b` of each member.
 
 use serde_json::Value;
 
@@ -64,11 +65,22 @@ fn lookup<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
     })
 }
 
+/// The values at a path that leads through an array, one of each of its members.
+fn gathered(value: &Value, path: &str) -> Option<Value> {
+    match value {
+        Value::Array(items) => {
+            let found: Vec<Value> = items.iter().filter_map(|item| lookup(item, path).cloned()).collect();
+            (!found.is_empty() || items.is_empty()).then_some(Value::Array(found))
+        }
+        _ => path.split_once('.').and_then(|(key, rest)| gathered(value.get(key)?, rest)),
+    }
+}
+
 /// Takes the value out of the object where no other field reads it.
 fn take(value: &mut Value, path: &str, shared: bool) -> Option<Value> {
     match value.as_object_mut().filter(|_| !shared).and_then(|o| o.get_mut(path)) {
         Some(found) => Some(found.take()),
-        None => lookup(value, path).cloned(),
+        None => lookup(value, path).cloned().or_else(|| gathered(value, path)),
     }
 }
 

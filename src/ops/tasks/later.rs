@@ -35,7 +35,6 @@ macro_rules! kinds {
 }
 
 kinds! {
-    SPANS, SPANS_S, "spans", &["span_f1"], &[GoldKind::Spans], false, &[], "Labelled spans by enumeration.";
     COREF, COREF_S, "coref", &["conll_f1"], &[GoldKind::Clusters], true, &[], "Clusters of spans that mean the same.";
     EXTRACT, EXTRACT_S, "extract", &["f1", "exact_match"], &[GoldKind::Span], true, &[LOSS], "A span by start and end pointers.";
     RANK, RANK_S, "rank", &["accuracy", "mrr", "recall_at_k"], &[GoldKind::Choice, GoldKind::Ranking], true, &[LOSS], "Scores over the members of a set.";

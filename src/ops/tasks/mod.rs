@@ -13,6 +13,9 @@ pub mod parse;
 mod parse_run;
 pub mod regress;
 pub mod relate;
+pub mod spans;
+#[cfg(feature = "train")]
+mod spans_run;
 pub mod tag;
 
 use super::signature::{Arg, COUNT, Default, Group, Kind, POSITIVE, Signature, arg, required};

@@ -2,6 +2,7 @@
 
 use super::heads::{self, Input};
 use super::make::Make;
+use crate::ops::dense::ACTIVATIONS;
 use crate::ops::signature::*;
 use crate::ops::{HeadRequest, Operation, TaskKind, attrs};
 use crate::plan::Init;
@@ -34,6 +35,7 @@ static PARSE: Signature = Signature {
         ),
         arg("arc", COUNT, Default::Int(400), "Width of the layers that score arcs, with `biaffine`."),
         arg("label", COUNT, Default::Int(100), "Width of the layers that score labels, with `biaffine`."),
+        arg("act", Kind::Word(ACTIVATIONS), Default::Word("relu"), "What follows those layers."),
         arg("inner_dropout", Kind::Share, Default::Float(0.33), "Dropout of those layers."),
         arg(
             "decode",
@@ -80,7 +82,7 @@ impl TaskKind for Parse {
         let Some(space) = head.space else { return Err(Reported) };
         let gold = heads::same_places(c, gold, &input, at)?;
         let mut make = Make { c, head, at };
-        let parser = Parser::new(&mut make, &input, space)?;
+        let parser = Parser::new(&mut make, &input)?;
         let on = input.on.clone();
         let tree = Ty::Gold(on.clone(), GoldKind::Tree, Some(space));
         let decode = attrs([("decode", head.settings.word("decode").unwrap_or("mst").into())]);
@@ -109,16 +111,16 @@ struct Parser {
 }
 
 impl Parser {
-    fn new(make: &mut Make<'_, '_>, x: &Input, space: SpaceId) -> Checked<Self> {
-        let _ = space;
+    fn new(make: &mut Make<'_, '_>, x: &Input) -> Checked<Self> {
         if make.head.form == "heads" {
             return Self::selection(make, x);
         }
         let p = make.head.settings.float("inner_dropout").unwrap_or_default();
+        let act = make.head.settings.word("act").unwrap_or("relu");
         let width = |name| Width::from(make.head.settings.int(name).unwrap_or(1));
         let (arc, label) = (width("arc"), width("label"));
         let mut layer = |name: &str, d: &Width| {
-            let made = make.linear(name, x, d.clone(), "relu")?;
+            let made = make.linear(name, x, d.clone(), act)?;
             Ok(make.dropout(made, p))
         };
         let (arc_token, arc_head) = (layer("arc_token", &arc)?, layer("arc_head", &arc)?);

@@ -118,6 +118,21 @@ impl<'a> Checker<'a> {
         Ok((self.field_node(id, spans, ty, node.span), types))
     }
 
+    /// Gold spans, with the types themselves as their labels.
+    pub(crate) fn typed_spans(&mut self, gold: NodeId, at: Span) -> Checked<(NodeId, SpaceId)> {
+        let node = self.graph.node(gold).clone();
+        let Some((id, field)) = field_of(&node).filter(|_| node.op == "field") else {
+            let message = "this build finds the spans of one data set, and this is gold of several";
+            return Err(self.error(Diagnostic::new(codes::NOT_RUN_YET, at, message)));
+        };
+        let name = self.datasets[id.0].fields[field].name.clone();
+        let (Some((_, types)), Some(on)) = (self.span_types(id, &name), node.ty.on().cloned()) else {
+            return Err(Reported);
+        };
+        let ty = Ty::Gold(on, GoldKind::Spans, Some(types));
+        Ok((self.field_node(id, field, ty, node.span), types))
+    }
+
     fn along_axes(&self, id: DataId, field: &str, on: &On) -> Option<On> {
         Some(On { example: on.example.clone(), axes: self.axes_of(id, field)?.into() })
     }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{Context, Metric, judged, ratio};
 use crate::backend::NO_LABEL;
-use crate::train::trainee::{Answer, Judged};
+use crate::train::trainee::{Answer, Judged, Labelled};
 
 /// A span of places `start..end` with its type.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -77,13 +77,19 @@ impl Metric for SpanF1 {
     }
 
     fn kinds(&self) -> &'static [&'static str] {
-        &["tag"]
+        &["tag", "spans"]
     }
 
     fn value(&self, items: &[Judged], context: &Context) -> f64 {
         let name = |label: u32| context.labels.get(label as usize).map_or(NEVER, String::as_str);
         let (mut right, mut all) = (0, 0);
         for pair in judged(items) {
+            if let (Answer::Spans(predicted), Answer::Spans(gold)) = pair {
+                let wanted: HashSet<&Labelled> = gold.iter().collect();
+                right += predicted.iter().filter(|span| wanted.contains(span)).count();
+                all += predicted.len() + wanted.len();
+                continue;
+            }
             let (Answer::Tags(predicted), Answer::Tags(gold)) = pair else {
                 continue;
             };

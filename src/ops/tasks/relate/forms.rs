@@ -13,6 +13,10 @@ use crate::sema::types::{GoldKind, On, SpaceId, Ty, Width};
 pub struct Form<'f> {
     /// What it reads.
     pub x: &'f Input,
+    /// The tokens below it.
+    pub tokens: &'f On,
+    /// The longest span, for a value of spans.
+    pub longest: Option<usize>,
     /// The labels of relations.
     pub space: SpaceId,
     /// The spans that are related.
@@ -50,7 +54,7 @@ impl Form<'_> {
 
     /// The loss of the gold relations, over the gold spans.
     pub fn loss(&self, make: &mut Make<'_, '_>, gold: NodeId) -> Checked<NodeId> {
-        let ty = Ty::Gold(self.x.on.clone(), GoldKind::Spans, Some(self.entities.types));
+        let ty = Ty::Gold(self.tokens.clone(), GoldKind::Spans, Some(self.entities.types));
         let spans = make.plain("related_spans", vec![gold], attrs([]), ty);
         let logits = self.logits(make, spans)?;
         let op = match make.head.form {
@@ -71,7 +75,8 @@ impl Form<'_> {
                 self.through(make, rows, labels.times(2).plus(&1.into()))
             }
             _ => {
-                let rows = self.beside(make, "pair_vectors", spans, &["pair"], 5);
+                let (op, times) = if self.longest.is_some() { ("span_pairs", 2) } else { ("pair_vectors", 5) };
+                let rows = self.beside(make, op, spans, &["pair"], times);
                 self.through(make, rows, labels.plus(&1.into()))
             }
         }
@@ -81,13 +86,14 @@ impl Form<'_> {
     fn beside(&self, make: &mut Make<'_, '_>, op: &'static str, spans: NodeId, axes: &[&str], times: usize) -> Input {
         let width = self.x.width.times(times);
         let on = self.on(axes);
-        let node = make.plain(op, vec![self.x.node, spans], attrs([]), Ty::Vector(on.clone(), width.clone()));
+        let how = self.longest.map_or_else(|| attrs([]), |max| attrs([("max", max.into())]));
+        let node = make.plain(op, vec![self.x.node, spans], how, Ty::Vector(on.clone(), width.clone()));
         Input { node, on, width }
     }
 
     /// Axes below the examples that belong to the task alone.
     fn on(&self, axes: &[&str]) -> On {
-        let name = self.x.on.inner().map_or("", |axis| axis);
+        let name = self.tokens.inner().map_or("", |axis| axis);
         let axes: Vec<_> = axes.iter().map(|axis| format!("{name}.{axis}").into()).collect();
         On { example: self.x.on.example.clone(), axes: axes.into() }
     }

@@ -9,6 +9,7 @@ use crate::backend::kernels::{loss, segment, shape, simd};
 use crate::backend::rows::offsets_of;
 use crate::backend::{NO_LABEL, Offsets, Rows, Value};
 use crate::data::{Labelled, Relation};
+use crate::ops::spans::{place, tokens};
 use crate::ops::tasks::heads::by_example;
 
 /// First and last row of a span in a text that begins at `base`.
@@ -59,6 +60,28 @@ pub fn run_vectors(run: &Run<'_>, inputs: &[Value]) -> Result<Value> {
     let mut parts: Vec<Tensor> =
         ends.into_iter().map(|at| segment::gather_rows(x, &Arc::new(at))).collect::<Result<_>>()?;
     parts.push(segment::max(&segment::gather_rows(x, &Arc::new(between))?, &offsets_of(apart))?);
+    Ok(Value::float(shape::concat_cols(&parts)?, &Rows::along(offsets_of(pairs)).into()))
+}
+
+/// The vectors of both spans, zeros for one that is longer than those enumerated.
+pub fn run_span_pairs(run: &Run<'_>, inputs: &[Value]) -> Result<Value> {
+    let ((x, rows), max) = (inputs[0].as_float()?, run.int("max"));
+    let (Value::Spans { each, .. }, Some(offsets)) = (&inputs[1], rows.inner()) else { return run.wrong_input() };
+    let (mut first, mut second, mut pairs) = (Vec::new(), Vec::new(), Vec::new());
+    for (spans, text) in each.iter().zip(offsets.windows(2)) {
+        let (spans, n) = (spans.as_deref().unwrap_or_default(), tokens((text[1] - text[0]) as usize, max));
+        let at = |i: usize| {
+            let place = place(n, max, spans[i].range.start as usize, spans[i].range.end as usize);
+            place.map_or(x.dims()[0] as u32, |place| text[0] + place as u32)
+        };
+        ordered(spans.len()).for_each(|(i, j)| {
+            first.push(at(i));
+            second.push(at(j));
+        });
+        pairs.push(spans.len() * spans.len().saturating_sub(1));
+    }
+    let all = Tensor::cat(&[x, &Tensor::zeros((1, x.dim(1)?), x.dtype(), x.device())?], 0)?;
+    let parts = [segment::gather_rows(&all, &first.into())?, segment::gather_rows(&all, &second.into())?];
     Ok(Value::float(shape::concat_cols(&parts)?, &Rows::along(offsets_of(pairs)).into()))
 }
 

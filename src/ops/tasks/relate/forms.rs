@@ -9,6 +9,10 @@ use crate::sema::call::Checked;
 use crate::sema::graph::NodeId;
 use crate::sema::types::{GoldKind, On, SpaceId, Ty, Width};
 
+/// Few of all pairs of tokens are related: each begins with a probability of 1 % (Lin et al. 2017),
+/// or the loss of all others would drown those of the other tasks.
+const RARE: f32 = -4.6;
+
 /// What a head is built from.
 pub struct Form<'f> {
     /// What it reads.
@@ -120,6 +124,10 @@ impl Form<'_> {
         let ty = Ty::Vector(on.clone(), width.clone());
         let sums = make.plain("table", vec![from.node, to], attrs([]), ty.clone());
         let node = make.plain("tanh", vec![sums], attrs([]), ty);
-        Ok(make.linear("out", &Input { node, on, width }, Width::from(self.space), "none")?.node)
+        let labels = Width::from(self.space);
+        let weight = make.param("out.weight", vec![labels.clone(), width], Init::FanIn)?;
+        let bias = make.param("out.bias", vec![labels.clone()], Init::Constant(RARE))?;
+        let plain = attrs([("act", "none".into())]);
+        Ok(make.node("linear", vec![node], plain, vec![weight, bias], Ty::Vector(on, labels)))
     }
 }

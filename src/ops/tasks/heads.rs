@@ -158,7 +158,8 @@ pub fn same_places<'a>(
     let axes = |on: &On| on.axes.iter().map(|a| a.to_string()).collect::<Vec<_>>().join(", ");
     let (x, y) = (axes(&input.on), axes(&on));
     let message = format!("the task reads values along '{x}' and its gold runs along '{y}'");
-    Err(c.error(Diagnostic::new(codes::AXIS_MISMATCH, at, message).also(span, format!("runs along '{y}'"))))
+    let d = Diagnostic::new(codes::AXIS_MISMATCH, at, message).also(span, format!("runs along '{y}'"));
+    Err(c.error(d.help(format!("read a value of '{y}'"))))
 }
 
 /// Gold repeated along the axes that the input has and it lacks.

@@ -6,7 +6,7 @@ use candle_core::{Result, Tensor};
 
 use super::heads::by_example;
 use crate::backend::exec::{Run, numbers};
-use crate::backend::kernels::{segment, simd, tree};
+use crate::backend::kernels::{choice, segment, simd, tree};
 use crate::backend::{NO_LABEL, Rows, Value};
 
 /// `[Σ n (n + 1), 1]`: for each token its candidates, the root first.
@@ -22,7 +22,7 @@ pub fn run_arcs(run: &Run<'_>, inputs: &[Value]) -> Result<Value> {
 pub fn run_choice(run: &Run<'_>, inputs: &[Value]) -> Result<Value> {
     let (scores, rows) = inputs[0].as_float()?;
     let (Value::Tree { heads, .. }, Some(offsets)) = (&inputs[1], rows.inner()) else { return run.wrong_input() };
-    by_example(&crate::backend::kernels::choice::choice_loss(scores, offsets, heads)?, &rows.outer().into())
+    by_example(&choice::choice_loss(scores, offsets, heads)?, &rows.outer())
 }
 
 pub fn run_heads(run: &Run<'_>, inputs: &[Value]) -> Result<Value> {

@@ -63,6 +63,21 @@ const SMOOTH: &[(&str, &str)] = &[
     ("activations", "task t: regress(d.n) = concat(h |> relu |> last, h |> abs |> mean_pool, h |> attention_pool)"),
     ("noise", "task t: classify(d.c) = h |> linear(6) |> dropout(0.3) |> word_dropout(0.2) |> noise(0.1) |> mean_pool"),
     ("words out", "task t: classify(d.c) = d.a |> word_dropout(0.4) |> words |> mean_pool"),
+    (
+        "directions",
+        "let s = h |> bilstm(6) |> dropout(0.2)\ntask t: tag(d.g) = s |> forward\ntask u: tag(d.g) = s |> backward",
+    ),
+    (
+        "views",
+        "task t: classify(d.c) = h |> cutoff(token, 30%) |> cutoff(span, 30%) |> cutoff(feature, 30%) |> mean_pool\n\
+         task u: classify(d.c) = d.a |> corrupt(mask: 50%) |> words |> mean_pool",
+    ),
+    (
+        "drawn",
+        "let z = h |> gaussian(4)\ntask t: tag(d.g) = z |> gumbel(0.7)\nloss near = unit_kl(z)\n\
+         task u: tag(d.g) = concat(h, t.sample)",
+    ),
+    ("perturbed", "task t: classify(d.c) = h |> perturb(0.1) |> mean_pool"),
     ("repeat", "layer f = linear(6) |> tanh\ntask t: tag(d.g) = h |> repeat(2, f)"),
     (
         "repeat both",

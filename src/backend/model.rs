@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use candle_core::backprop::GradStore;
 use candle_core::{Result, Tensor};
 
 use super::exec::{Part, Program, Values, numbers};
@@ -42,6 +43,22 @@ impl Trainee for Program {
             terms.filter_map(Result::transpose).collect()
         };
         parts.iter().zip(&values).map(terms).collect()
+    }
+
+    fn is_perturbed(&self, source: LossSource, data: usize) -> bool {
+        let part = match source {
+            LossSource::Task(t) => self.on(t, data).and_then(|on| on.loss),
+            LossSource::Item(i) => self.item_on(i, data).then_some(self.plan.losses[i].node),
+        };
+        part.is_some_and(|node| self.perturbed[node])
+    }
+
+    fn note_perturbed(&self, store: &GradStore) -> Result<()> {
+        self.perturbations.note(store)
+    }
+
+    fn second_pass(&self, begins: bool) {
+        self.perturbations.second(begins);
     }
 
     fn outcomes(&self, data: usize, batch: &Batch, tasks: &[usize]) -> Result<Vec<Outcome>> {

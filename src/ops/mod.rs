@@ -6,16 +6,23 @@ pub mod biaffine;
 pub mod combine;
 pub mod compare;
 pub mod conv;
+pub mod corrupt;
+pub mod cutoff;
 pub mod dense;
+pub mod direction;
 pub mod fields;
 pub mod formats;
+pub mod gaussian;
 pub mod gradient;
+pub mod gumbel;
 pub mod internal;
 pub mod later;
 pub mod noise;
+pub mod perturb;
 pub mod pooling;
 pub mod recurrent;
 mod reference;
+pub mod sample;
 pub mod signature;
 pub mod tasks;
 pub mod training;
@@ -125,6 +132,8 @@ static RUNNING: &[&dyn Operation] = &[
     &recurrent::GRU,
     &recurrent::BILSTM,
     &recurrent::BIGRU,
+    &direction::FORWARD,
+    &direction::BACKWARD,
     &conv::Conv,
     &attention::Transformer,
     &attention::SelfAttention,
@@ -159,6 +168,12 @@ static RUNNING: &[&dyn Operation] = &[
     &noise::DROPOUT,
     &noise::WORD_DROPOUT,
     &noise::GAUSSIAN_NOISE,
+    &perturb::Perturb,
+    &cutoff::Cutoff,
+    &corrupt::Corrupt,
+    &gumbel::Gumbel,
+    &gaussian::Gaussian,
+    &sample::Sample,
     &gradient::Detach,
     &gradient::ReverseGradient,
     &gradient::TrainOnly,
@@ -171,6 +186,7 @@ static RUNNING: &[&dyn Operation] = &[
     &compare::MIN,
     &compare::Orthogonal,
     &compare::L2,
+    &gaussian::UnitKl,
     &internal::FIELD,
     &internal::INDEX,
     &internal::ONE_HOT,

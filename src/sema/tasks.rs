@@ -13,6 +13,9 @@ use crate::plan::{Attr, Attrs, Init};
 use crate::source::Span;
 use crate::syntax::ast::{self, Arg, Expr, ExprKind, Ident, ItemKind, Task};
 
+/// Where the draw of a task's `.sample` stands among those of its head.
+const SAMPLE_SITE: (u32, u32) = (u32::MAX, u32::MAX);
+
 impl<'a> Checker<'a> {
     /// A task's head, without what the task reads.
     pub(super) fn task_head(&mut self, symbol: &Symbol<'a>, member: usize, span: Span) -> Checked<TaskId> {
@@ -446,7 +449,10 @@ impl<'a> Checker<'a> {
                 self.bind_args(&ops::tasks::TOP, args, name.span, s);
                 return Ok(Val::Top(id, on));
             }
-            "sample" => self.plain("sample", vec![built.label], Attrs::new(), self.graph.ty(built.label).clone(), span),
+            "sample" => {
+                let probs = built.probs.ok_or(()).map_err(|()| missing(self, "probabilities to draw from"))?;
+                self.drawn_label(id, [built.label, probs], span)
+            }
             "states" | "words" => {
                 let ty = Ty::Vector(built.on.clone(), built.width.clone());
                 self.plain("generated", vec![built.hidden], Attrs::new(), ty, span)
@@ -458,6 +464,23 @@ impl<'a> Checker<'a> {
             }
         };
         Ok(Val::Node(node))
+    }
+
+    /// `.sample`: one draw, wherever it is read.
+    fn drawn_label(&mut self, id: TaskId, [label, probs]: [NodeId; 2], span: Span) -> NodeId {
+        let task = &self.tasks[id.0];
+        let chain = task.head.site.chain.iter().copied().chain([SAMPLE_SITE]).collect();
+        self.graph.add(Node {
+            op: "sample",
+            inputs: vec![label, probs],
+            attrs: Attrs::new(),
+            params: vec![],
+            ty: self.graph.ty(label).clone(),
+            span,
+            path: task.name.as_str().into(),
+            draw: Some(super::graph::Site { chain, ..task.head.site.clone() }),
+            vocab: None,
+        })
     }
 
     /// `.label`, or `.label(gold: 90%)`: teacher forcing.

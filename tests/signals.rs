@@ -55,7 +55,7 @@ fn numbers(value: &Value) -> Vec<f32> {
 }
 
 fn param(program: &Program, name: &str) -> Vec<f32> {
-    let found = program.params.iter().find(|p| p.name == name).unwrap_or_else(|| panic!("no parameter {name}"));
+    let found = program.params.iter().find(|p| *p.name == *name).unwrap_or_else(|| panic!("no parameter {name}"));
     found.var.as_tensor().flatten_all().and_then(|x| x.to_vec1()).expect("numbers")
 }
 

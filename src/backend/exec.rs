@@ -270,6 +270,23 @@ impl<'a> Run<'a> {
         self.program.perturbations.apply(self.draw().seed, x, examples, epsilon)
     }
 
+    /// Words as labels of the node's space.
+    pub fn word_labels(&self, ids: &[u32]) -> Vec<u32> {
+        let space = &self.program.schema.spaces[self.int("space")];
+        ids.iter().map(|id| space.index(*id)).collect()
+    }
+
+    /// A measure of each example, 0 where there is no gold.
+    pub fn figure(&self, label: &Value, gold: &Value) -> Result<Value> {
+        let labels = match self.node.attrs.get("space") {
+            Some(_) => self.program.schema.spaces[self.int("space")].labels.as_slice(),
+            None => &[],
+        };
+        let each = super::model::measured(self.str("kind"), self.str("metric"), labels, (label, gold))?;
+        let rows = Rows::examples(each.len());
+        Ok(Value::float(Tensor::from_vec(each, (rows.batch, 1), self.device)?, &rows.into()))
+    }
+
     /// The word at a share of the node's vocabulary, the unknown one aside.
     pub fn word_at(&self, share: f32) -> u32 {
         let words = &self.program.schema.vocabs[self.int("vocab")].words;

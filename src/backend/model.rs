@@ -10,6 +10,7 @@ use super::exec::{Part, Program, Values, numbers};
 use super::{Grads, NO_LABEL, Param, Value};
 use crate::data::Batch;
 use crate::plan::{TaskOn, TaskPlan};
+use crate::train::metrics::{self, Context};
 use crate::train::trainee::{Answer, Asked, Judged, LossSource, LossTerm, Outcome, Trainee};
 
 impl Trainee for Program {
@@ -133,8 +134,8 @@ impl Program {
 
     fn outcome(&self, task: usize, on: &TaskOn, batch: &Batch, values: &HashMap<usize, Value>) -> Result<Outcome> {
         let plan = &self.plan.tasks[task];
-        let predicted = answers(plan, &values[&on.label])?;
-        let gold = on.gold.map(|g| gold_answers(plan, &values[&g])).transpose()?;
+        let predicted = answers(&plan.kind, &values[&on.label])?;
+        let gold = on.gold.map(|g| gold_answers(&plan.kind, &values[&g])).transpose()?;
         let confidence = confidences(plan, on, values)?;
         let items = predicted.into_iter().enumerate().map(|(i, predicted)| Judged {
             predicted,
@@ -166,19 +167,31 @@ fn with_gold(gold: &Value) -> Result<Vec<bool>> {
     Ok(rows.by_example().windows(2).map(|w| places[w[0] as usize..w[1] as usize].contains(&true)).collect())
 }
 
+/// Kinds of tasks that say something of each place.
+const TAGGED: &[&str] = &["tag", "lm", "mlm", "distill"];
+
+/// A measure of each example of a task of this kind, 0 where there is no gold.
+pub(super) fn measured(kind: &str, name: &str, labels: &[String], (label, gold): (&Value, &Value)) -> Result<Vec<f32>> {
+    let Some(metric) = metrics::metric(name) else { candle_core::bail!("no measure is named '{name}'") };
+    let context = Context { labels, classes: labels.len(), loss: 0.0 };
+    let each = answers(kind, label)?.into_iter().zip(gold_answers(kind, gold)?);
+    let judged = each.map(|(predicted, gold)| Judged { predicted, gold, confidence: None });
+    Ok(judged.map(|item| metric.value(&[item], &context) as f32).collect())
+}
+
 /// What a task says of each example.
-fn answers(task: &TaskPlan, value: &Value) -> Result<Vec<Answer>> {
+fn answers(kind: &str, value: &Value) -> Result<Vec<Answer>> {
     Ok(match value {
         Value::Label { ids, rows, .. } => {
             let by_example = rows.by_example();
             let places = by_example.windows(2).map(|w| &ids[w[0] as usize..w[1] as usize]);
-            if task.kind == "tag" {
+            if TAGGED.contains(&kind) {
                 places.map(|p| Answer::Tags(p.to_vec())).collect()
             } else {
                 places.map(|p| Answer::Class(vote(p))).collect()
             }
         }
-        Value::Float { tensor, .. } if task.kind == "multilabel" => {
+        Value::Float { tensor, .. } if kind == "multilabel" => {
             let labels = |row: &[f32]| (0..row.len() as u32).filter(|i| row[*i as usize] > 0.5).collect();
             numbers(tensor)?.chunks_exact(tensor.dim(1)?.max(1)).map(|row| Answer::Labels(labels(row))).collect()
         }
@@ -189,15 +202,15 @@ fn answers(task: &TaskPlan, value: &Value) -> Result<Vec<Answer>> {
     })
 }
 
-fn gold_answers(task: &TaskPlan, value: &Value) -> Result<Vec<Option<Answer>>> {
+fn gold_answers(kind: &str, value: &Value) -> Result<Vec<Option<Answer>>> {
     let known = |answer: &Answer| match answer {
         Answer::Class(id) => *id != NO_LABEL,
         Answer::Tags(ids) => ids.iter().any(|id| *id != NO_LABEL),
         Answer::Number(x) => !x.is_nan(),
         Answer::Labels(_) => true,
     };
-    let mut found: Vec<Option<Answer>> = answers(task, value)?.into_iter().map(|a| known(&a).then_some(a)).collect();
-    if task.kind == "multilabel" {
+    let mut found: Vec<Option<Answer>> = answers(kind, value)?.into_iter().map(|a| known(&a).then_some(a)).collect();
+    if kind == "multilabel" {
         for (answer, has) in found.iter_mut().zip(with_gold(value)?) {
             if !has {
                 *answer = None;

@@ -5,7 +5,7 @@ use super::{Operation, attrs};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::sema::call::{Call, Checked, Val};
 use crate::sema::checker::Checker;
-use crate::sema::graph::NodeId;
+use crate::sema::graph::{Graph, NodeId};
 use crate::sema::types::Ty;
 
 #[cfg(feature = "train")]
@@ -40,13 +40,13 @@ pub static BACKWARD: Direction = Direction { signature: &BACKWARD_SIGNATURE };
 /// Operations that leave each number where it was.
 const KEPT: &[&str] = &["dropout", "word_dropout", "noise", "perturb", "detach", "reverse_gradient"];
 
-/// The operation that made the numbers of a value.
-pub fn maker<'a>(c: &Checker<'a>, mut x: NodeId) -> &'static str {
+/// The node that made the numbers of a value.
+pub fn states_of(graph: &Graph, mut x: NodeId) -> NodeId {
     loop {
-        let node = c.graph.node(x);
+        let node = graph.node(x);
         match node.inputs.first() {
             Some(inner) if KEPT.contains(&node.op) => x = *inner,
-            _ => return node.op,
+            _ => return x,
         }
     }
 }
@@ -59,7 +59,7 @@ impl Operation for Direction {
     fn apply<'a>(&self, c: &mut Checker<'a>, call: &Call<'a>) -> Checked<Val<'a>> {
         let (x, on, width) = c.vector(call, 0)?;
         let name = self.signature.name;
-        match (maker(c, x), width.known()) {
+        match (c.graph.node(states_of(&c.graph, x)).op, width.known()) {
             ("bilstm" | "bigru", Some(d)) => {
                 let start = if name == "forward" { 0 } else { d / 2 };
                 let ty = Ty::Vector(on, (d / 2).into());

@@ -69,7 +69,6 @@ later! {
     PRETRAINED, PRETRAINED_S, "pretrained", Words, Same, X, &[required("from", Kind::Str, "A folder or hub id."), arg("train", Kind::Bool, Default::Bool(true), "Whether it is fine-tuned."), arg("layers", Kind::Widths, Default::Unset, "Which layers are kept."), arg("mix", Kind::Bool, Default::Bool(false), "A learned mix of the layers.")], "A pretrained encoder.";
     TIED, TIED_S, "tied", Internal, Same, X, &[], "An embedding that reads another's table.";
     READS, READS_S, "reads", Internal, Same, X, &[], "A recurrent layer that reads another's state.";
-    FIGURE, FIGURE_S, "figure", Internal, One, X, &[], "A metric of each example.";
     TOP, TOP_S, "top", Internal, Same, X, &[], "The best candidates of a task.";
     GENERATED, GENERATED_S, "generated", Internal, Same, X, &[], "What a decoder wrote.";
     OVER, OVER_S, "over", Internal, Same, X, &[], "A task summed over an axis.";

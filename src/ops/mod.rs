@@ -11,6 +11,7 @@ pub mod cutoff;
 pub mod dense;
 pub mod direction;
 pub mod fields;
+pub mod figure;
 pub mod formats;
 pub mod gaussian;
 pub mod gradient;
@@ -210,6 +211,11 @@ static RUNNING: &[&dyn Operation] = &[
     &tasks::feedback::FEEDBACK,
     &tasks::feedback::PATH,
     &tasks::feedback::LABEL,
+    &tasks::lm::NextWords,
+    &tasks::mlm::ChosenWords,
+    &tasks::distill::LOSS,
+    &tasks::distill::LIKENESS,
+    &figure::Figure,
     &later::Pick,
     &later::Search,
 ];
@@ -227,10 +233,10 @@ pub static TASKS: &[&dyn TaskKind] = &[
     &tasks::later::EXTRACT,
     &tasks::later::RANK,
     &tasks::later::GENERATE,
-    &tasks::later::LM,
-    &tasks::later::MLM,
+    &tasks::lm::Lm,
+    &tasks::mlm::Mlm,
     &tasks::later::DETECT,
-    &tasks::later::DISTILL,
+    &tasks::distill::Distill,
 ];
 
 /// All operations, by name.
@@ -261,6 +267,9 @@ pub fn cuts_gradient(op: &str) -> bool {
         "feedback_path",
         "feedback_label",
         "above",
+        "likeness",
+        "next_words",
+        "chosen_words",
         "sample",
         "figure",
     ];

@@ -32,7 +32,7 @@ impl<'a> Checker<'a> {
         let Some(kind) = ops::task_kind(&task.kind.text) else { return Err(self.unknown_kind(task)) };
         let (own, settings) = self.task_settings(kind.signature(), task, &scope);
         let name = scope.owner.clone().unwrap_or_default().to_string();
-        let gold = self.task_gold(task, &scope);
+        let gold = self.task_gold(task, &own, &scope);
         let site = self.site(&scope, task.decl.span);
         let path = format!("{name}.head");
         let head = Head { site, path, settings: own, gold: gold.ok().flatten(), space: None, form: "" };
@@ -148,7 +148,7 @@ impl<'a> Checker<'a> {
         self.error_in(s, d);
     }
 
-    fn task_gold(&mut self, task: &'a Task, s: &Scope<'a>) -> Checked<Option<(NodeId, Span)>> {
+    fn task_gold(&mut self, task: &'a Task, own: &Bound<'a>, s: &Scope<'a>) -> Checked<Option<(NodeId, Span)>> {
         let Some(first) = task.gold.first() else {
             if matches!(task.kind.text.as_str(), "classify" | "multilabel" | "regress" | "tag") {
                 let d =
@@ -162,11 +162,20 @@ impl<'a> Checker<'a> {
             self.error_in(s, Diagnostic::new(codes::UNKNOWN_ARGUMENT, extra.span, message));
         }
         let value = self.eval(&first.value, s);
-        if let (Val::Task(_) | Val::Func(_), "distill") = (&value, task.kind.text.as_str()) {
-            return Ok(None);
-        }
-        let node = self.value_node(&value, first.value.span, s)?;
+        let node = match value {
+            Val::Task(teacher) if task.kind.text == "distill" => self.teacher(teacher, own, first.value.span)?,
+            value => self.value_node(&value, first.value.span, s)?,
+        };
         Ok(Some((node, first.value.span)))
+    }
+
+    /// What a task gives as a teacher: probabilities, or logits where those are compared.
+    fn teacher(&mut self, task: TaskId, own: &Bound<'a>, at: Span) -> Checked<NodeId> {
+        let built = self.built(task, at)?;
+        let logits = matches!(own.word("loss"), Some("mse" | "cosine"));
+        let node = built.probs.filter(|_| !logits).unwrap_or(built.logits);
+        let ty = self.graph.ty(node).clone();
+        Ok(self.plain("detach", vec![node], Attrs::new(), ty, at))
     }
 
     /// `head: other` takes over another task's head.
@@ -458,9 +467,16 @@ impl<'a> Checker<'a> {
                 self.plain("generated", vec![built.hidden], Attrs::new(), ty, span)
             }
             other => {
+                let gold = built.gold.ok_or(()).map_err(|()| missing(self, "gold here"))?;
                 let ty = Ty::Vector(built.on.examples(), 1.into());
-                let attrs = Attrs::from_iter([("metric".to_string(), Attr::Str(other.to_string()))]);
-                self.plain("figure", vec![built.label], attrs, ty, span)
+                let task = &self.tasks[id.0];
+                let word = |x: &str| Attr::Str(x.to_string());
+                let mut attrs = Attrs::from_iter([
+                    ("metric".to_string(), word(other)),
+                    ("kind".to_string(), word(task.kind.signature().name)),
+                ]);
+                attrs.extend(task.head.space.map(|space| ("space".to_string(), Attr::from(space.0))));
+                self.plain("figure", vec![built.label, gold], attrs, ty, span)
             }
         };
         Ok(Val::Node(node))

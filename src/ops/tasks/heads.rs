@@ -323,7 +323,7 @@ fn run_argmax(_: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
 
 /// A loss of each place, summed by example.
 #[cfg(feature = "train")]
-fn by_example(places: &candle_core::Tensor, rows: &crate::backend::Rows) -> candle_core::Result<Value> {
+pub(super) fn by_example(places: &candle_core::Tensor, rows: &crate::backend::Rows) -> candle_core::Result<Value> {
     let each = if rows.levels.is_empty() { places.clone() } else { kernels::segment::sum(places, &rows.by_example())? };
     Ok(Value::float(each, &crate::backend::Rows::examples(rows.batch).into()))
 }

@@ -1,11 +1,14 @@
 //! Kinds of tasks, one file each, and what every task has.
 
 pub mod classify;
+pub mod distill;
 pub mod feedback;
 #[cfg(feature = "train")]
 mod feedback_run;
 pub mod heads;
 pub mod later;
+pub mod lm;
+pub mod mlm;
 pub mod multilabel;
 pub mod regress;
 pub mod tag;

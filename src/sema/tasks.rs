@@ -13,9 +13,6 @@ use crate::plan::{Attr, Attrs, Init};
 use crate::source::Span;
 use crate::syntax::ast::{self, Arg, Expr, ExprKind, Ident, ItemKind, Task};
 
-/// Where the draw of a task's `.sample` stands among those of its head.
-const SAMPLE_SITE: (u32, u32) = (u32::MAX, u32::MAX);
-
 impl<'a> Checker<'a> {
     /// A task's head, without what the task reads.
     pub(super) fn task_head(&mut self, symbol: &Symbol<'a>, member: usize, span: Span) -> Checked<TaskId> {
@@ -163,19 +160,17 @@ impl<'a> Checker<'a> {
         }
         let value = self.eval(&first.value, s);
         let node = match value {
-            Val::Task(teacher) if task.kind.text == "distill" => self.teacher(teacher, own, first.value.span)?,
+            Val::Task(teacher) if task.kind.text == "distill" => {
+                let built = self.built(teacher, first.value.span)?;
+                self.teacher(&built, own, first.value.span)
+            }
+            Val::Applied(teacher, x) if task.kind.text == "distill" => {
+                let built = self.applied_head(teacher, x, first.value.span)?;
+                self.teacher(&built, own, first.value.span)
+            }
             value => self.value_node(&value, first.value.span, s)?,
         };
         Ok(Some((node, first.value.span)))
-    }
-
-    /// What a task gives as a teacher: probabilities, or logits where those are compared.
-    fn teacher(&mut self, task: TaskId, own: &Bound<'a>, at: Span) -> Checked<NodeId> {
-        let built = self.built(task, at)?;
-        let logits = matches!(own.word("loss"), Some("mse" | "cosine"));
-        let node = built.probs.filter(|_| !logits).unwrap_or(built.logits);
-        let ty = self.graph.ty(node).clone();
-        Ok(self.plain("detach", vec![node], Attrs::new(), ty, at))
     }
 
     /// `head: other` takes over another task's head.
@@ -468,35 +463,10 @@ impl<'a> Checker<'a> {
             }
             other => {
                 let gold = built.gold.ok_or(()).map_err(|()| missing(self, "gold here"))?;
-                let ty = Ty::Vector(built.on.examples(), 1.into());
-                let task = &self.tasks[id.0];
-                let word = |x: &str| Attr::Str(x.to_string());
-                let mut attrs = Attrs::from_iter([
-                    ("metric".to_string(), word(other)),
-                    ("kind".to_string(), word(task.kind.signature().name)),
-                ]);
-                attrs.extend(task.head.space.map(|space| ("space".to_string(), Attr::from(space.0))));
-                self.plain("figure", vec![built.label, gold], attrs, ty, span)
+                self.measured(id, [built.label, gold], other, span)
             }
         };
         Ok(Val::Node(node))
-    }
-
-    /// `.sample`: one draw, wherever it is read.
-    fn drawn_label(&mut self, id: TaskId, [label, probs]: [NodeId; 2], span: Span) -> NodeId {
-        let task = &self.tasks[id.0];
-        let chain = task.head.site.chain.iter().copied().chain([SAMPLE_SITE]).collect();
-        self.graph.add(Node {
-            op: "sample",
-            inputs: vec![label, probs],
-            attrs: Attrs::new(),
-            params: vec![],
-            ty: self.graph.ty(label).clone(),
-            span,
-            path: task.name.as_str().into(),
-            draw: Some(super::graph::Site { chain, ..task.head.site.clone() }),
-            vocab: None,
-        })
     }
 
     /// `.label`, or `.label(gold: 90%)`: teacher forcing.

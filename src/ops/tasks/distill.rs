@@ -114,14 +114,14 @@ impl TaskKind for Distill {
     }
 }
 
-/// The label space of what a teacher gives.
+/// The label space of what a teacher gives: that of the head that made it.
 fn taught(c: &Checker<'_>, gold: NodeId) -> Option<SpaceId> {
-    let node = c.graph.node(gold);
-    let inner = if node.op == "detach" { node.inputs[0] } else { gold };
-    let is = |t: &&crate::sema::model::TaskData<'_>| {
-        t.built.as_ref().is_some_and(|b| b.probs == Some(inner) || b.logits == inner)
-    };
-    c.tasks.iter().find(is).and_then(|t| t.head.space)
+    let mut node = c.graph.node(gold);
+    while let ("detach" | "softmax", Some(inner)) = (node.op, node.inputs.first()) {
+        node = c.graph.node(*inner);
+    }
+    let heads = c.tasks.iter().filter(|_| matches!(node.op, "project" | "crf_probs"));
+    heads.map(|t| &t.head).find(|head| head.path == *node.path).and_then(|head| head.space)
 }
 
 /// What is compared with the teacher: a task's logits as they are, else a projection.

@@ -75,7 +75,7 @@ const SMOOTH: &[(&str, &str)] = &[
     (
         "drawn",
         "let z = h |> gaussian(4)\ntask t: tag(d.g) = z |> gumbel(0.7)\nloss near = unit_kl(z)\n\
-         task u: tag(d.g) = concat(h, t.sample)",
+         task u: classify(d.c) = h |> mean_pool\ntask v: regress(d.n) = concat(h |> last, u.sample)",
     ),
     (
         "language models",

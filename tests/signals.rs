@@ -1,8 +1,8 @@
 //! Training signals by the formulas of their papers: adversarial perturbation, draws and views.
 #![cfg(feature = "train")]
 
-use mtlc::backend::Value;
 use mtlc::backend::exec::Program;
+use mtlc::backend::{NO_LABEL, Value};
 use mtlc::data::Batch;
 use mtlc::driver::compile::{Compiled, base_of, compile};
 use mtlc::driver::feed::CorpusFeed;
@@ -11,7 +11,8 @@ use mtlc::source::Disk;
 use mtlc::train::events::Silent;
 use mtlc::train::feed::{Feed, Portion};
 use mtlc::train::looping;
-use mtlc::train::trainee::{Answer, LossSource, Trainee};
+use mtlc::train::metrics::{self, Context};
+use mtlc::train::trainee::{Answer, Judged, LossSource, Trainee};
 
 const DATA: &str = r#"
 data d {
@@ -140,4 +141,65 @@ fn a_place_draws_once_and_two_places_draw_apart() {
     assert_eq!(computed(&compiled, true, 9), computed(&compiled, true, 9), "a seed says it all");
     assert_ne!(computed(&compiled, true, 9)[1], computed(&compiled, true, 10)[1]);
     assert!(computed(&compiled, false, 9).iter().all(|x| is_zero(x)), "nothing is drawn at prediction");
+}
+
+/// With a head of zeros every word is as likely as another, so that the perplexity, exp of the mean
+/// loss of a word, is how many there are.
+#[test]
+fn a_language_model_that_knows_nothing_hesitates_between_all_words() {
+    let compiled = compiled(
+        "let s = d.a |> words |> bilstm(6)\ntask t: lm(d.a) = s |> forward\ntask u: lm(d.a) = s |> backward { min_count: 2 }\n\
+         task v: mlm(d.a) = d.a |> corrupt(mask: 60%) |> words |> lstm(4)",
+    );
+    let program = training::program(&compiled).expect("a program");
+    for param in program.params.iter().filter(|p| p.name.contains(".head.")) {
+        param.var.set(&param.var.as_tensor().zeros_like().expect("zeros")).expect("set");
+    }
+    let outcomes = program.outcomes(0, &all(&compiled), &[0, 1, 2]).expect("outcomes");
+    let words = |items: &[Judged]| -> usize {
+        let gold = |item: &Judged| match &item.gold {
+            Some(Answer::Tags(ids)) => ids.iter().filter(|id| **id != NO_LABEL).count(),
+            _ => 0,
+        };
+        items.iter().map(gold).sum()
+    };
+    // Ten words and the unknown one; three that stand twice, and the unknown one.
+    for (outcome, labels) in outcomes.iter().zip([11.0, 4.0, 11.0]) {
+        let perplexity = (outcome.loss / words(&outcome.items) as f64).exp();
+        assert!((perplexity - labels).abs() < 1e-3, "{perplexity} for {labels}");
+        let context = Context { labels: &[], classes: 0, loss: outcome.loss };
+        let measured = metrics::metric("perplexity").expect("a measure").value(&outcome.items, &context);
+        assert!((measured - perplexity).abs() < 1e-9);
+    }
+    // A text of n words has n - 1 that follow another.
+    assert_eq!(words(&outcomes[0].items), 9);
+    assert!((1..13).contains(&words(&outcomes[2].items)), "a part of the words is masked, in evaluation too");
+}
+
+#[test]
+fn a_figure_is_that_of_each_example() {
+    let compiled = compiled("task t: classify(d.c) = d.a |> words |> mean_pool\nloss right = t.accuracy * 2.0");
+    let program = training::program(&compiled).expect("a program");
+    let outcome = program.outcomes(0, &all(&compiled), &[0]).expect("outcomes").remove(0);
+    let right = |item: &Judged| if Some(&item.predicted) == item.gold.as_ref() { 2.0 } else { 0.0 };
+    let expected: Vec<f32> = outcome.items.iter().map(right).collect();
+    assert_eq!(computed(&compiled, false, 1), [expected]);
+}
+
+/// The critic goes down its loss, the encoder up the same one by half as much: min-max with separate
+/// updates, as a reversed gradient of 0.5 would do in one.
+#[test]
+fn a_critic_and_what_it_reads_move_against_each_other() {
+    let critic = "layer reader = linear(5) |> tanh\ntask critic: classify(d.c) = d.a |> words |> reader |> mean_pool";
+    let plain = moved(critic);
+    let both = moved(&format!(
+        "{critic} {{ updates: [critic] }}\nloss confuse = critic.loss {{ weight: -0.5  updates: [words, reader] }}"
+    ));
+    // The parameters of the head come last.
+    let encoder = plain.len() - (3 * 5 + 3);
+    assert_eq!(plain.len(), both.len());
+    for (i, (plain, both)) in plain.iter().zip(&both).enumerate() {
+        let factor = if i < encoder { -0.5 } else { 1.0 };
+        assert!((both - factor * plain).abs() < 1e-6 + 1e-4 * plain.abs(), "{i}: {both} for {factor} of {plain}");
+    }
 }

@@ -135,10 +135,17 @@ pub fn same_places<'a>(
     if on.axes == input.on.axes {
         return Ok(Some(gold));
     }
-    let axes = |on: &On| on.axes.iter().map(|a| a.to_string()).collect::<Vec<_>>().join(", ");
-    let (x, y) = (axes(&input.on), axes(&on));
-    let message = format!("the task reads values along '{x}' and its gold runs along '{y}'");
-    Err(c.error(Diagnostic::new(codes::AXIS_MISMATCH, at, message).also(span, format!("runs along '{y}'"))))
+    let along = |on: &On, one: &str| match on.axes.is_empty() {
+        true => one.to_string(),
+        false => format!("runs along '{}'", on.axes.iter().map(|a| a.to_string()).collect::<Vec<_>>().join(", ")),
+    };
+    let (x, y) = (along(&input.on, "is one vector for each example"), along(&on, "is one for each example"));
+    let message = format!("what the task reads {x}, and its gold {y}");
+    let help = match on.axes.is_empty() {
+        true => "pool what it reads first, with `|> mean_pool` or `|> attention_pool`",
+        false => "let it read values along the axis of its gold, without pooling them",
+    };
+    Err(c.error(Diagnostic::new(codes::AXIS_MISMATCH, at, message).also(span, format!("this {y}")).help(help)))
 }
 
 /// Gold repeated along the axes that the input has and it lacks.

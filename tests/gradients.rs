@@ -67,6 +67,30 @@ const SMOOTH: &[(&str, &str)] = &[
     ("activations", "task t: regress(d.n) = concat(h |> relu |> last, h |> abs |> mean_pool, h |> attention_pool)"),
     ("noise", "task t: classify(d.c) = h |> linear(6) |> dropout(0.3) |> word_dropout(0.2) |> noise(0.1) |> mean_pool"),
     ("words out", "task t: classify(d.c) = d.a |> word_dropout(0.4) |> words |> mean_pool"),
+    (
+        "directions",
+        "let s = h |> bilstm(6) |> dropout(0.2)\ntask t: tag(d.g) = s |> forward\ntask u: tag(d.g) = s |> backward",
+    ),
+    (
+        "views",
+        "task t: classify(d.c) = h |> cutoff(token, 30%) |> cutoff(span, 30%) |> cutoff(feature, 30%) |> mean_pool\n\
+         task u: classify(d.c) = d.a |> corrupt(mask: 50%) |> words |> mean_pool",
+    ),
+    (
+        "drawn",
+        "let z = h |> gaussian(4)\ntask t: tag(d.g) = z |> gumbel(0.7)\nloss near = unit_kl(z)\n\
+         task u: classify(d.c) = h |> mean_pool\ntask v: regress(d.n) = concat(h |> last, u.sample)",
+    ),
+    (
+        "language models",
+        "let s = h |> bilstm(6)\ntask t: lm(d.a) = s |> forward\ntask u: lm(d.a) = s |> backward { min_count: 2 }\n\
+         task v: mlm(d.a) = d.a |> corrupt(mask: 60%) |> words |> lstm(5)",
+    ),
+    (
+        "figures",
+        "task t: tag(d.g) = h\ntask u: classify(d.c) = h |> mean_pool\nloss weighed = t.span_f1 * u.loss + u.accuracy * t.loss",
+    ),
+    ("perturbed", "task t: classify(d.c) = h |> perturb(0.1) |> mean_pool"),
     ("repeat", "layer f = linear(6) |> tanh\ntask t: tag(d.g) = h |> repeat(2, f)"),
     (
         "repeat both",
@@ -273,7 +297,7 @@ fn every_operation_has_the_gradient_of_its_loss() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     // These have tests of their own below,
-    met.extend(["detach", "reverse_gradient"].map(String::from));
+    met.extend(["detach", "reverse_gradient", "distill_loss", "likeness"].map(String::from));
     // and these become others before a plan is made.
     met.extend(["mlp", "repeat", "union"].map(String::from));
     let running = mtlc::ops::all().filter(|op| op.runs()).map(|op| op.signature().name);
@@ -311,6 +335,25 @@ fn a_reversed_gradient_is_minus_lambda_times_it() {
     let case = case("task t: classify(d.c) = h |> mean_pool |> reverse_gradient(0.25) |> linear(4) |> tanh");
     let factor = |param: &str| if param.starts_with("words") { -0.25 } else { 1.0 };
     let wrong = compare("reversed", &case.compiled, &[LossSource::Task(0)], factor);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_student_has_the_gradient_of_its_loss_and_the_teacher_none() {
+    let case = case(
+        "layer wise = embed(7)\ntask teacher: tag(d.g) = d.a |> wise |> lstm(4) |> linear(5)\n\
+         task t: distill(teacher) = h |> lstm(5) { temperature: 2.0 }\ntask u: distill(teacher.hidden) = h |> linear(4) { loss: cosine }\n\
+         task v: distill(teacher) = attend(h, k |> linear(4)) { loss: mse }",
+    );
+    let asked: Vec<LossSource> = (1..4).map(LossSource::Task).collect();
+    let program = program(&case.compiled);
+    gradient(&program, &batches(&case.compiled), &asked);
+    let of_teacher = |name: &str| name.starts_with("wise") || name.starts_with("teacher");
+    for (index, param) in program.params.iter().enumerate() {
+        assert_eq!(program.grads.touched(index), !of_teacher(&param.name), "{}", param.name);
+    }
+    let mut wrong = compare("distilled", &case.compiled, &asked, |_| 1.0);
+    wrong.retain(|said| !said.contains("`wise") && !said.contains("`teacher"));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

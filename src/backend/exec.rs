@@ -11,6 +11,7 @@ use super::kernels::is_fused;
 use super::kernels::random::Draw;
 use super::kernels::recurrent::{Input, Projections};
 use super::looked::Looked;
+use super::perturb::Perturbations;
 use super::schedule::{Ask, Schedule, Work};
 use super::{Grads, Param, Rows, Value};
 use crate::data::spec::FieldType;
@@ -39,6 +40,9 @@ pub struct Program {
     schedules: Mutex<Schedules>,
     /// What layers make of tables, if no parameter changes any more.
     settled: Option<Projections>,
+    /// The nodes that read a value which `perturb` marks.
+    pub(super) perturbed: Vec<bool>,
+    pub(super) perturbations: Perturbations,
 }
 
 /// Schedules by what is asked for and mode.
@@ -68,6 +72,7 @@ impl Program {
         device: Device,
     ) -> Self {
         let constraints = schema.spaces.iter().map(|s| Constraint::bio(&s.labels)).collect();
+        let perturbed = readers_of(&plan, "perturb");
         let still = params.iter().map(|p| Param { trainable: false, ..p.clone() }).collect();
         Self {
             plan,
@@ -80,6 +85,8 @@ impl Program {
             constraints,
             schedules: Mutex::default(),
             settled: None,
+            perturbed,
+            perturbations: Perturbations::default(),
         }
     }
 
@@ -154,6 +161,15 @@ impl Program {
         }
         (0..can.len()).filter(|at| can[*at] && self.plan.nodes[*at].data.is_some()).collect()
     }
+}
+
+/// Which nodes read a node of this operation, or are one.
+fn readers_of(plan: &Plan, op: &str) -> Vec<bool> {
+    let mut read = Vec::with_capacity(plan.nodes.len());
+    for node in &plan.nodes {
+        read.push(node.op == op || node.inputs.iter().any(|input| read[*input]));
+    }
+    read
 }
 
 /// A whole number among a node's attributes, 0 if it is missing.
@@ -248,6 +264,35 @@ impl<'a> Run<'a> {
     /// The random numbers of this node in this step.
     pub fn draw(&self) -> Draw {
         Draw::new(self.seed).part(self.node.draw.unwrap_or_default())
+    }
+
+    /// A value that is perturbed, as the pass at hand reads it.
+    pub fn perturbed(&self, x: &Tensor, examples: &[u32], epsilon: f64) -> Result<Tensor> {
+        self.program.perturbations.apply(self.draw().seed, x, examples, epsilon)
+    }
+
+    /// Words as labels of the node's space.
+    pub fn word_labels(&self, ids: &[u32]) -> Vec<u32> {
+        let space = &self.program.schema.spaces[self.int("space")];
+        ids.iter().map(|id| space.index(*id)).collect()
+    }
+
+    /// A measure of each example, 0 where there is no gold.
+    pub fn figure(&self, label: &Value, gold: &Value) -> Result<Value> {
+        let labels = match self.node.attrs.get("space") {
+            Some(_) => self.program.schema.spaces[self.int("space")].labels.as_slice(),
+            None => &[],
+        };
+        let each = super::model::measured(self.str("kind"), self.str("metric"), labels, (label, gold))?;
+        let rows = Rows::examples(each.len());
+        Ok(Value::float(Tensor::from_vec(each, (rows.batch, 1), self.device)?, &rows.into()))
+    }
+
+    /// The word at a share of the node's vocabulary, the unknown one aside.
+    pub fn word_at(&self, share: f32) -> u32 {
+        let words = &self.program.schema.vocabs[self.int("vocab")].words;
+        let row = 1 + (share * words.len().saturating_sub(1) as f32) as usize;
+        words.get(row).map_or(super::NO_LABEL, |word| self.program.lexicon.intern(word))
     }
 
     /// Says that the operation has no tensor code in this build.

@@ -11,6 +11,7 @@ pub mod looked;
 pub mod model;
 pub mod param;
 pub mod params;
+pub mod perturb;
 pub mod rows;
 mod schedule;
 pub mod value;

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use candle_core::backprop::GradStore;
 use candle_core::{Result, Tensor};
 
 use super::exec::{Part, Program, Values, numbers};
 use super::{Grads, NO_LABEL, Param, Value};
 use crate::data::{Batch, Labelled, Relation};
 use crate::plan::{TaskOn, TaskPlan};
+use crate::train::metrics::{self, Context};
 use crate::train::trainee::{Answer, Asked, Judged, Linked, LossSource, LossTerm, Node, Outcome, Trainee};
 
 impl Trainee for Program {
@@ -42,6 +44,22 @@ impl Trainee for Program {
             terms.filter_map(Result::transpose).collect()
         };
         parts.iter().zip(&values).map(terms).collect()
+    }
+
+    fn is_perturbed(&self, source: LossSource, data: usize) -> bool {
+        let part = match source {
+            LossSource::Task(t) => self.on(t, data).and_then(|on| on.loss),
+            LossSource::Item(i) => self.item_on(i, data).then_some(self.plan.losses[i].node),
+        };
+        part.is_some_and(|node| self.perturbed[node])
+    }
+
+    fn note_perturbed(&self, store: &GradStore) -> Result<()> {
+        self.perturbations.note(store)
+    }
+
+    fn second_pass(&self, begins: bool) {
+        self.perturbations.second(begins);
     }
 
     fn outcomes(&self, data: usize, batch: &Batch, tasks: &[usize]) -> Result<Vec<Outcome>> {
@@ -116,8 +134,8 @@ impl Program {
 
     fn outcome(&self, task: usize, on: &TaskOn, batch: &Batch, values: &HashMap<usize, Value>) -> Result<Outcome> {
         let plan = &self.plan.tasks[task];
-        let predicted = answers(plan, &values[&on.label])?;
-        let gold = on.gold.map(|g| gold_answers(plan, &values[&g])).transpose()?;
+        let predicted = answers(&plan.kind, &values[&on.label])?;
+        let gold = on.gold.map(|g| gold_answers(&plan.kind, &values[&g])).transpose()?;
         let confidence = confidences(plan, on, values)?;
         let items = predicted.into_iter().enumerate().map(|(i, predicted)| Judged {
             predicted,
@@ -152,13 +170,25 @@ fn with_gold(gold: &Value) -> Result<Vec<bool>> {
     Ok(rows.by_example().windows(2).map(|w| places[w[0] as usize..w[1] as usize].contains(&true)).collect())
 }
 
+/// Kinds of tasks that say something of each place.
+const TAGGED: &[&str] = &["tag", "lm", "mlm", "distill"];
+
+/// A measure of each example of a task of this kind, 0 where there is no gold.
+pub(super) fn measured(kind: &str, name: &str, labels: &[String], (label, gold): (&Value, &Value)) -> Result<Vec<f32>> {
+    let Some(metric) = metrics::metric(name) else { candle_core::bail!("no measure is named '{name}'") };
+    let context = Context { labels, classes: labels.len(), loss: 0.0 };
+    let each = answers(kind, label)?.into_iter().zip(gold_answers(kind, gold)?);
+    let judged = each.map(|(predicted, gold)| Judged { predicted, gold, confidence: None });
+    Ok(judged.map(|item| metric.value(&[item], &context) as f32).collect())
+}
+
 /// What a task says of each example.
-fn answers(task: &TaskPlan, value: &Value) -> Result<Vec<Answer>> {
+fn answers(kind: &str, value: &Value) -> Result<Vec<Answer>> {
     Ok(match value {
         Value::Label { ids, rows, .. } => {
             let by_example = rows.by_example();
             let places = by_example.windows(2).map(|w| &ids[w[0] as usize..w[1] as usize]);
-            if task.kind == "tag" {
+            if TAGGED.contains(&kind) {
                 places.map(|p| Answer::Tags(p.to_vec())).collect()
             } else {
                 places.map(|p| Answer::Class(vote(p))).collect()
@@ -174,7 +204,7 @@ fn answers(task: &TaskPlan, value: &Value) -> Result<Vec<Answer>> {
         Value::Relations { each, spans, .. } => {
             each.iter().zip(spans.iter()).map(|(pairs, spans)| Answer::Relations(linked(pairs, spans))).collect()
         }
-        Value::Float { tensor, .. } if task.kind == "multilabel" => {
+        Value::Float { tensor, .. } if kind == "multilabel" => {
             let labels = |row: &[f32]| (0..row.len() as u32).filter(|i| row[*i as usize] > 0.5).collect();
             numbers(tensor)?.chunks_exact(tensor.dim(1)?.max(1)).map(|row| Answer::Labels(labels(row))).collect()
         }
@@ -195,7 +225,7 @@ fn linked(pairs: &Option<Vec<Relation>>, spans: &Option<Vec<Labelled>>) -> Vec<L
     pairs.iter().flatten().filter_map(one).collect()
 }
 
-fn gold_answers(task: &TaskPlan, value: &Value) -> Result<Vec<Option<Answer>>> {
+fn gold_answers(kind: &str, value: &Value) -> Result<Vec<Option<Answer>>> {
     let known = |answer: &Answer| match answer {
         Answer::Class(id) => *id != NO_LABEL,
         Answer::Tags(ids) => ids.iter().any(|id| *id != NO_LABEL),
@@ -203,8 +233,8 @@ fn gold_answers(task: &TaskPlan, value: &Value) -> Result<Vec<Option<Answer>>> {
         Answer::Labels(_) | Answer::Spans(_) | Answer::Relations(_) => true,
         Answer::Tree(nodes) => nodes.iter().any(|node| node.head != NO_LABEL),
     };
-    let mut found: Vec<Option<Answer>> = answers(task, value)?.into_iter().map(|a| known(&a).then_some(a)).collect();
-    if matches!(task.kind.as_str(), "multilabel" | "spans" | "relate") {
+    let mut found: Vec<Option<Answer>> = answers(kind, value)?.into_iter().map(|a| known(&a).then_some(a)).collect();
+    if matches!(kind, "multilabel" | "spans" | "relate") {
         for (answer, has) in found.iter_mut().zip(with_gold(value)?) {
             if !has {
                 *answer = None;

@@ -12,6 +12,7 @@ use super::lexicon::Lexicon;
 use super::spec::{SpaceFrom, SpaceSpec};
 use super::tally::Tallies;
 use super::value::{FieldValue, Labelled, MISSING, UNSEEN};
+use super::vocab::UNKNOWN_WORD;
 
 /// What the labels of a space are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +26,8 @@ pub enum SpaceKind {
     Grades,
     /// A list that the program gives.
     List,
+    /// The unknown word, then train's words.
+    Words,
 }
 
 /// A label space.
@@ -73,7 +76,8 @@ impl Space {
     /// The index of a label (of a type in a BIO space) by its number in the lexicon: [`MISSING`]
     /// stays what it is, and a label that the space lacks is [`UNSEEN`].
     pub fn index(&self, word: u32) -> u32 {
-        if word == MISSING { MISSING } else { self.index.get(&word).copied().unwrap_or(UNSEEN) }
+        let other = if self.kind == SpaceKind::Words { 0 } else { UNSEEN };
+        if word == MISSING { MISSING } else { self.index.get(&word).copied().unwrap_or(other) }
     }
 
     /// Spans as BIO tags of this space along the tokens of texts with these lengths. Where spans
@@ -112,6 +116,7 @@ pub fn build(
         SpaceFrom::Bio(fields) => (SpaceKind::Bio, fields.clone()),
         SpaceFrom::Grades(fields) => (SpaceKind::Grades, fields.clone()),
         SpaceFrom::List(_) => (SpaceKind::List, Vec::new()),
+        SpaceFrom::Words { fields, .. } => (SpaceKind::Words, fields.clone()),
     };
     let mut space =
         Space { name: spec.name.clone(), kind, fields, labels: Vec::new(), counts: Vec::new(), index: HashMap::new() };
@@ -121,6 +126,7 @@ pub fn build(
             space.counts = vec![0; labels.len()];
         }
         SpaceFrom::Grades(_) => grades(&mut space, corpus)?,
+        SpaceFrom::Words { min_count, .. } => words(&mut space, corpus, tallies, *min_count as u64),
         _ => {
             train_labels(&mut space, corpus, tallies)?;
             unseen(&space, corpus, tallies, warnings);
@@ -155,6 +161,20 @@ fn train_labels(space: &mut Space, corpus: &Corpus, tallies: &Tallies) -> Result
     }
     (space.labels, space.counts) = all.into_iter().unzip();
     Ok(())
+}
+
+/// The unknown word, which stands for all that train has less than `least` times, and the others.
+fn words(space: &mut Space, corpus: &Corpus, tallies: &Tallies, least: u64) {
+    let (mut known, mut rare) = (Counts::new(), 0);
+    for (data, field) in corpus.find_all(&space.fields) {
+        for (word, n) in &tallies.get(data, Portion::Train, field).words {
+            *known.entry(corpus.lexicon().word(*word).to_string()).or_default() += n;
+        }
+    }
+    known.values().filter(|n| **n < least).for_each(|n| rare += n);
+    known.retain(|_, n| *n >= least);
+    known.remove(UNKNOWN_WORD);
+    (space.labels, space.counts) = std::iter::once((UNKNOWN_WORD.to_string(), rare)).chain(known).unzip();
 }
 
 fn count_bio(space: &mut Space, corpus: &Corpus) -> Result<(), Diagnostic> {

@@ -207,6 +207,13 @@ pub enum SpaceFrom {
     Grades(Vec<(String, String)>),
     /// These labels, in this order.
     List(Vec<String>),
+    /// The unknown word, then the train words of these text fields, sorted.
+    Words {
+        /// `(data, field)` pairs.
+        fields: Vec<(String, String)>,
+        /// Words that train has less often are the unknown one.
+        min_count: usize,
+    },
 }
 
 /// A vocabulary that the program uses: the train tokens of all fields that reach it.

@@ -16,7 +16,7 @@ use super::vectors::{self, Vectors};
 /// The row of words that the vocabulary lacks.
 pub const UNKNOWN: u32 = 0;
 /// How the unknown word is written in a saved vocabulary.
-const UNKNOWN_WORD: &str = "<unk>";
+pub const UNKNOWN_WORD: &str = "<unk>";
 
 /// A vocabulary: row 0 is the unknown word.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -54,7 +54,7 @@ impl Operation for Linear {
 }
 
 /// A `linear` node with parameters `weight` and `bias`, both with a suffix.
-fn project<'a>(
+pub(super) fn project<'a>(
     c: &mut Checker<'a>,
     call: &Call<'a>,
     suffix: &str,

@@ -46,7 +46,6 @@ const X: &[Input] = &[input("x")];
 const AB: &[Input] = &[input("a"), input("b")];
 const XS: &[Input] = &[many("x")];
 const D: Arg = required("d", Kind::Width, "Width of what comes out.");
-const P: Arg = arg("p", Kind::Share, Default::Float(0.15), "The share that is changed.");
 
 later! {
     CO_ATTENTION, CO_ATTENTION_S, "co_attention", Attention, Tuple, AB, &[], "Two texts look at each other (Xiong et al. 2017).";
@@ -62,21 +61,12 @@ later! {
     ROUTE, ROUTE_S, "route", Sharing, SecondWidth, &[input("x"), input("experts")], &[], "A mixture of experts by a learned gate (Ma et al. 2018).";
     SELECT_LAYERS, SELECT_LAYERS_S, "select_layers", Sharing, Same, XS, &[], "Layers taken or skipped by a learned policy (Sun et al. 2020).";
     MEMORY, MEMORY_S, "memory", Sharing, WidthD, X, &[required("n", COUNT, "Slots."), D], "Attention to trained slots.";
-    PERTURB, PERTURB_S, "perturb", Noise, Same, X, &[required("epsilon", POSITIVE, "Size of the perturbation.")], "A second training pass with ε√D·ĝ added (Miyato et al. 2017).";
-    CORRUPT, CORRUPT_S, "corrupt", Noise, Same, X, &[arg("mask", Kind::Share, Default::Float(0.15), "The share of words that is masked.")], "Words masked or replaced (Devlin et al. 2019).";
-    CUTOFF, CUTOFF_S, "cutoff", Noise, Same, X, &[arg("what", Kind::Word(&["token", "feature", "span"]), Default::Word("token"), "What is erased."), P], "A part of the input erased (Shen et al. 2020).";
-    GUMBEL, GUMBEL_S, "gumbel", Noise, Same, X, &[arg("t", POSITIVE, Default::Float(1.0), "Temperature.")], "A relaxed sample (Jang et al. 2017).";
-    GAUSSIAN, GAUSSIAN_S, "gaussian", Noise, WidthD, X, &[D], "A reparameterised Gaussian latent (Kingma & Welling 2014).";
-    FORWARD, FORWARD_S, "forward", Recurrent, Same, X, &[], "The states of the direction from left to right.";
-    BACKWARD, BACKWARD_S, "backward", Recurrent, Same, X, &[], "The states of the direction from right to left.";
     SNAPSHOT, SNAPSHOT_S, "snapshot", Loss, Scalar, &[], &[required("paths", Kind::Any, "Layers and tasks.")], "Squared distance of parameters to their weights when the last stage, turn or epoch ended (Hashimoto et al. 2017).";
     SPARSITY, SPARSITY_S, "sparsity", Loss, One, X, &[], "The mean absolute value.";
     REINFORCE, REINFORCE_S, "reinforce", Loss, One, &[input("reward")], &[required("task", Kind::Any, "The task that is rewarded.")], "-(r - b) log p of a sample (Williams 1992).";
     PRETRAINED, PRETRAINED_S, "pretrained", Words, Same, X, &[required("from", Kind::Str, "A folder or hub id."), arg("train", Kind::Bool, Default::Bool(true), "Whether it is fine-tuned."), arg("layers", Kind::Widths, Default::Unset, "Which layers are kept."), arg("mix", Kind::Bool, Default::Bool(false), "A learned mix of the layers.")], "A pretrained encoder.";
     TIED, TIED_S, "tied", Internal, Same, X, &[], "An embedding that reads another's table.";
     READS, READS_S, "reads", Internal, Same, X, &[], "A recurrent layer that reads another's state.";
-    SAMPLE, SAMPLE_S, "sample", Internal, Same, X, &[], "A sampled label.";
-    FIGURE, FIGURE_S, "figure", Internal, One, X, &[], "A metric of each example.";
     TOP, TOP_S, "top", Internal, Same, X, &[], "The best candidates of a task.";
     GENERATED, GENERATED_S, "generated", Internal, Same, X, &[], "What a decoder wrote.";
     OVER, OVER_S, "over", Internal, Same, X, &[], "A task summed over an axis.";

@@ -6,16 +6,24 @@ pub mod biaffine;
 pub mod combine;
 pub mod compare;
 pub mod conv;
+pub mod corrupt;
+pub mod cutoff;
 pub mod dense;
+pub mod direction;
 pub mod fields;
+pub mod figure;
 pub mod formats;
+pub mod gaussian;
 pub mod gradient;
+pub mod gumbel;
 pub mod internal;
 pub mod later;
 pub mod noise;
+pub mod perturb;
 pub mod pooling;
 pub mod recurrent;
 mod reference;
+pub mod sample;
 pub mod signature;
 pub mod spans;
 pub mod tasks;
@@ -131,6 +139,8 @@ static RUNNING: &[&dyn Operation] = &[
     &recurrent::GRU,
     &recurrent::BILSTM,
     &recurrent::BIGRU,
+    &direction::FORWARD,
+    &direction::BACKWARD,
     &conv::Conv,
     &attention::Transformer,
     &attention::SelfAttention,
@@ -165,6 +175,12 @@ static RUNNING: &[&dyn Operation] = &[
     &noise::DROPOUT,
     &noise::WORD_DROPOUT,
     &noise::GAUSSIAN_NOISE,
+    &perturb::Perturb,
+    &cutoff::Cutoff,
+    &corrupt::Corrupt,
+    &gumbel::Gumbel,
+    &gaussian::Gaussian,
+    &sample::Sample,
     &gradient::Detach,
     &gradient::ReverseGradient,
     &gradient::TrainOnly,
@@ -177,6 +193,7 @@ static RUNNING: &[&dyn Operation] = &[
     &compare::MIN,
     &compare::Orthogonal,
     &compare::L2,
+    &gaussian::UnitKl,
     &internal::FIELD,
     &internal::INDEX,
     &internal::ONE_HOT,
@@ -210,6 +227,11 @@ static RUNNING: &[&dyn Operation] = &[
     &tasks::parse::AT_HEADS,
     &tasks::parse::TREE,
     &tasks::parse::LABELS,
+    &tasks::lm::NextWords,
+    &tasks::mlm::ChosenWords,
+    &tasks::distill::LOSS,
+    &tasks::distill::LIKENESS,
+    &figure::Figure,
     &later::Pick,
     &later::Search,
 ];
@@ -227,10 +249,10 @@ pub static TASKS: &[&dyn TaskKind] = &[
     &tasks::later::EXTRACT,
     &tasks::later::RANK,
     &tasks::later::GENERATE,
-    &tasks::later::LM,
-    &tasks::later::MLM,
+    &tasks::lm::Lm,
+    &tasks::mlm::Mlm,
     &tasks::later::DETECT,
-    &tasks::later::DISTILL,
+    &tasks::distill::Distill,
 ];
 
 /// All operations, by name.
@@ -269,6 +291,9 @@ pub fn cuts_gradient(op: &str) -> bool {
         "table_relations",
         "subject_relations",
         "above",
+        "likeness",
+        "next_words",
+        "chosen_words",
         "sample",
         "figure",
     ];

@@ -46,6 +46,7 @@ pub fn space_specs(model: &Model) -> Vec<SpaceSpec> {
             SpaceSource::Bio(f) => SpaceFrom::Bio(names(f)),
             SpaceSource::Grades(f) => SpaceFrom::Grades(names(f)),
             SpaceSource::List(labels) => SpaceFrom::List(labels.clone()),
+            SpaceSource::Words(f, min_count) => SpaceFrom::Words { fields: names(f), min_count: *min_count },
         },
     };
     model.spaces.iter().map(spec).collect()

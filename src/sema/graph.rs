@@ -236,6 +236,7 @@ pub enum SpaceSource {
     Bio(Vec<(DataId, usize)>),
     Grades(Vec<(DataId, usize)>),
     List(Vec<String>),
+    Words(Vec<(DataId, usize)>, usize),
 }
 
 /// Label spaces, each once.

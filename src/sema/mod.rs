@@ -16,6 +16,7 @@ pub mod items;
 pub mod known;
 mod lints;
 pub mod model;
+mod outputs;
 mod paths;
 pub mod references;
 mod signatures;

@@ -29,7 +29,7 @@ impl<'a> Checker<'a> {
         let Some(kind) = ops::task_kind(&task.kind.text) else { return Err(self.unknown_kind(task)) };
         let (own, settings) = self.task_settings(kind.signature(), task, &scope);
         let name = scope.owner.clone().unwrap_or_default().to_string();
-        let gold = self.task_gold(task, &scope);
+        let gold = self.task_gold(task, &own, &scope);
         let site = self.site(&scope, task.decl.span);
         let path = format!("{name}.head");
         let outside = Scope { in_loss: false, ..scope.clone() };
@@ -146,7 +146,7 @@ impl<'a> Checker<'a> {
         self.error_in(s, d);
     }
 
-    fn task_gold(&mut self, task: &'a Task, s: &Scope<'a>) -> Checked<Option<(NodeId, Span)>> {
+    fn task_gold(&mut self, task: &'a Task, own: &Bound<'a>, s: &Scope<'a>) -> Checked<Option<(NodeId, Span)>> {
         let Some(first) = task.gold.first() else {
             if matches!(
                 task.kind.text.as_str(),
@@ -163,10 +163,17 @@ impl<'a> Checker<'a> {
             self.error_in(s, Diagnostic::new(codes::UNKNOWN_ARGUMENT, extra.span, message));
         }
         let value = self.eval(&first.value, s);
-        if let (Val::Task(_) | Val::Func(_), "distill") = (&value, task.kind.text.as_str()) {
-            return Ok(None);
-        }
-        let node = self.value_node(&value, first.value.span, s)?;
+        let node = match value {
+            Val::Task(teacher) if task.kind.text == "distill" => {
+                let built = self.built(teacher, first.value.span)?;
+                self.teacher(&built, own, first.value.span)
+            }
+            Val::Applied(teacher, x) if task.kind.text == "distill" => {
+                let built = self.applied_head(teacher, x, first.value.span)?;
+                self.teacher(&built, own, first.value.span)
+            }
+            value => self.value_node(&value, first.value.span, s)?,
+        };
         Ok(Some((node, first.value.span)))
     }
 
@@ -453,15 +460,17 @@ impl<'a> Checker<'a> {
                 self.bind_args(&ops::tasks::TOP, args, name.span, s);
                 return Ok(Val::Top(id, on));
             }
-            "sample" => self.plain("sample", vec![built.label], Attrs::new(), self.graph.ty(built.label).clone(), span),
+            "sample" => {
+                let probs = built.probs.ok_or(()).map_err(|()| missing(self, "probabilities to draw from"))?;
+                self.drawn_label(id, [built.label, probs], span)
+            }
             "states" | "words" => {
                 let ty = Ty::Vector(built.on.clone(), built.width.clone());
                 self.plain("generated", vec![built.hidden], Attrs::new(), ty, span)
             }
             other => {
-                let ty = Ty::Vector(built.on.examples(), 1.into());
-                let attrs = Attrs::from_iter([("metric".to_string(), Attr::Str(other.to_string()))]);
-                self.plain("figure", vec![built.label], attrs, ty, span)
+                let gold = built.gold.ok_or(()).map_err(|()| missing(self, "gold here"))?;
+                self.measured(id, [built.label, gold], other, span)
             }
         };
         Ok(Val::Node(node))

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::Tensor;
+use candle_core::backprop::GradStore;
 
 use crate::backend::{Grads, Param};
 pub use crate::data::value::{Labelled, Node};
@@ -124,6 +125,19 @@ pub trait Trainee {
 
     /// Predictions of the asked tasks, without any randomness.
     fn outcomes(&self, data: usize, batch: &Self::Batch, tasks: &[usize]) -> candle_core::Result<Vec<Outcome>>;
+
+    /// Whether a loss reads values that are perturbed against it, and is computed a second time.
+    fn is_perturbed(&self, _source: LossSource, _data: usize) -> bool {
+        false
+    }
+
+    /// Takes what a backward pass says of values that are perturbed.
+    fn note_perturbed(&self, _store: &GradStore) -> candle_core::Result<()> {
+        Ok(())
+    }
+
+    /// A second pass begins, in which losses read the perturbed values, or ends.
+    fn second_pass(&self, _begins: bool) {}
 
     /// An `ordered` turn, or else an epoch, has ended, or a stage: what `snapshot` keeps.
     fn turn_ended(&mut self) -> candle_core::Result<()> {

@@ -11,6 +11,7 @@ pub mod conv;
 mod conv_plain;
 pub mod crf;
 pub mod embedding;
+pub mod erase;
 pub mod feedback;
 mod few;
 pub mod init;

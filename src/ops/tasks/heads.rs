@@ -155,11 +155,17 @@ pub fn same_places<'a>(
     if on.axes == input.on.axes {
         return Ok(Some(gold));
     }
-    let axes = |on: &On| on.axes.iter().map(|a| a.to_string()).collect::<Vec<_>>().join(", ");
-    let (x, y) = (axes(&input.on), axes(&on));
-    let message = format!("the task reads values along '{x}' and its gold runs along '{y}'");
-    let d = Diagnostic::new(codes::AXIS_MISMATCH, at, message).also(span, format!("runs along '{y}'"));
-    Err(c.error(d.help(format!("read a value of '{y}'"))))
+    let along = |on: &On, one: &str| match on.axes.is_empty() {
+        true => one.to_string(),
+        false => format!("runs along '{}'", on.axes.iter().map(|a| a.to_string()).collect::<Vec<_>>().join(", ")),
+    };
+    let (x, y) = (along(&input.on, "is one vector for each example"), along(&on, "is one for each example"));
+    let message = format!("what the task reads {x}, and its gold {y}");
+    let help = match on.axes.is_empty() {
+        true => "pool what it reads first, with `|> mean_pool` or `|> attention_pool`",
+        false => "let it read values along the axis of its gold, without pooling them",
+    };
+    Err(c.error(Diagnostic::new(codes::AXIS_MISMATCH, at, message).also(span, format!("this {y}")).help(help)))
 }
 
 /// Gold repeated along the axes that the input has and it lacks.
@@ -344,7 +350,7 @@ fn run_argmax(_: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
 
 /// A loss of each place, summed by example.
 #[cfg(feature = "train")]
-pub fn by_example(places: &candle_core::Tensor, rows: &crate::backend::Rows) -> candle_core::Result<Value> {
+pub(super) fn by_example(places: &candle_core::Tensor, rows: &crate::backend::Rows) -> candle_core::Result<Value> {
     let each = if rows.levels.is_empty() { places.clone() } else { kernels::segment::sum(places, &rows.by_example())? };
     Ok(Value::float(each, &crate::backend::Rows::examples(rows.batch).into()))
 }

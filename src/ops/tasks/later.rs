@@ -39,10 +39,7 @@ kinds! {
     EXTRACT, EXTRACT_S, "extract", &["f1", "exact_match"], &[GoldKind::Span], true, &[LOSS], "A span by start and end pointers.";
     RANK, RANK_S, "rank", &["accuracy", "mrr", "recall_at_k"], &[GoldKind::Choice, GoldKind::Ranking], true, &[LOSS], "Scores over the members of a set.";
     GENERATE, GENERATE_S, "generate", &["bleu", "rouge", "chrf", "perplexity"], &[GoldKind::Text], false, &[DECODER, HEAD, BEAM, SMOOTHING, arg("copy", Kind::Any, Default::Unset, "A text that words are copied from."), arg("coverage", Kind::Bool, Default::Bool(false), "Coverage of attention.")], "A text, word by word.";
-    LM, LM_S, "lm", &["perplexity"], &[GoldKind::Text], true, &[HEAD], "The next, or previous, word.";
-    MLM, MLM_S, "mlm", &["perplexity"], &[GoldKind::Text], true, &[HEAD], "The words that `corrupt` changed.";
     DETECT, DETECT_S, "detect", &["accuracy"], &[], true, &[], "Which words were replaced.";
-    DISTILL, DISTILL_S, "distill", &["agreement"], &[], false, &[LOSS, arg("temperature", POSITIVE, Default::Float(1.0), "Softens both distributions.")], "The predictions of a teacher.";
 }
 
 impl TaskKind for Later {

@@ -1,12 +1,15 @@
 //! Kinds of tasks, one file each, and what every task has.
 
 pub mod classify;
+pub mod distill;
 pub mod feedback;
 #[cfg(feature = "train")]
 mod feedback_run;
 pub mod heads;
 pub mod later;
+pub mod lm;
 mod make;
+pub mod mlm;
 pub mod multilabel;
 pub mod parse;
 #[cfg(feature = "train")]

@@ -93,30 +93,59 @@ impl<M: Trainee, F: Feed<Batch = M::Batch>> Run<'_, M, F> {
             taken.push((part.data, batch, sources, seed));
         }
         let asked = taken.iter().map(|(data, batch, sources, seed)| Asked { data: *data, batch, sources, seed: *seed });
-        let terms = self.model.joint_losses(&asked.collect::<Vec<_>>());
-        let terms = terms.map_err(|error| self.failed("a loss", progress, &error))?;
-        let sets = taken.iter().map(|(data, ..)| *data);
-        let terms = sets.zip(terms).flat_map(|(data, terms)| terms.into_iter().map(move |term| (data, term)));
-        let terms: Vec<(usize, LossTerm)> = terms.collect();
-        self.add_gradients(stage, &terms, share, progress)
+        let asked: Vec<Asked<'_, M::Batch>> = asked.collect();
+        let mut weighed = Vec::new();
+        for (data, term) in self.terms(&asked, progress)? {
+            let factor = self.weigh(stage, &term, share, progress)?;
+            if factor != 0.0 {
+                progress.active.insert((term.source, data));
+                weighed.push((term, factor));
+            }
+        }
+        self.add_gradients(&weighed, progress)?;
+        self.perturbed_pass(stage, &asked, share, progress)
     }
 
-    /// Adds the gradients of losses, each on its data set, times `share`.
-    fn add_gradients(
-        &mut self,
-        stage: &mut Stage,
-        terms: &[(usize, LossTerm)],
+    /// The losses of batches, each with its data set.
+    fn terms(&self, asked: &[Asked<'_, M::Batch>], progress: &Progress) -> Result<Vec<(usize, LossTerm)>, Diagnostic> {
+        let terms = self.model.joint_losses(asked).map_err(|error| self.failed("a loss", progress, &error))?;
+        let parts = asked.iter().zip(terms);
+        Ok(parts.flat_map(|(part, terms)| terms.into_iter().map(|term| (part.data, term))).collect())
+    }
+
+    /// Adds the gradients of losses that read perturbed values once more, with those values moved
+    /// by what the first pass has found (Miyato et al. 2017).
+    fn perturbed_pass(
+        &self,
+        stage: &Stage,
+        asked: &[Asked<'_, M::Batch>],
         share: f64,
-        progress: &mut Progress,
+        progress: &Progress,
     ) -> Result<(), Diagnostic> {
+        let perturbed = |part: &Asked<'_, M::Batch>| -> Vec<LossSource> {
+            part.sources.iter().copied().filter(|source| self.model.is_perturbed(*source, part.data)).collect()
+        };
+        let sources: Vec<Vec<LossSource>> = asked.iter().map(perturbed).collect();
+        if sources.iter().all(Vec::is_empty) {
+            return Ok(());
+        }
+        let again: Vec<_> = asked.iter().zip(&sources).map(|(part, sources)| Asked { sources, ..*part }).collect();
+        self.model.second_pass(true);
+        let terms = self.terms(&again, progress);
+        self.model.second_pass(false);
+        let weigh = |(_, term): (usize, LossTerm)| {
+            let factor = self.factor(stage, term.source) * share;
+            (term, factor)
+        };
+        let weighed: Vec<(LossTerm, f64)> = terms?.into_iter().map(weigh).collect();
+        self.add_gradients(&weighed, progress)
+    }
+
+    /// Adds the gradients of losses, each times its factor.
+    fn add_gradients(&self, terms: &[(LossTerm, f64)], progress: &Progress) -> Result<(), Diagnostic> {
         let mut by_mask: BTreeMap<Option<&[usize]>, Tensor> = BTreeMap::new();
-        for (data, term) in terms {
-            let factor = self.weigh(stage, term, share, progress)?;
-            if factor == 0.0 {
-                continue;
-            }
-            progress.active.insert((term.source, *data));
-            let weighed = term.value.to_dtype(DType::F32).and_then(|value| value.affine(factor, 0.0));
+        for (term, factor) in terms {
+            let weighed = term.value.to_dtype(DType::F32).and_then(|value| value.affine(*factor, 0.0));
             let mask = self.mask_of(term.source);
             let sum = match by_mask.remove(&mask) {
                 Some(sum) => weighed.and_then(|weighed| sum + weighed),
@@ -128,6 +157,14 @@ impl<M: Trainee, F: Feed<Batch = M::Batch>> Run<'_, M, F> {
             self.backward(mask, &sum).map_err(|error| self.failed("a gradient", progress, &error))?;
         }
         Ok(())
+    }
+
+    /// The factor of a loss before the share of its batch.
+    fn factor(&self, stage: &Stage, source: LossSource) -> f64 {
+        match source {
+            LossSource::Task(task) => stage.balancer.factor(task),
+            LossSource::Item(item) => self.plan.losses[item].weight,
+        }
     }
 
     /// Notes a loss down and gives the factor of its gradient in the step.
@@ -144,11 +181,10 @@ impl<M: Trainee, F: Feed<Batch = M::Batch>> Run<'_, M, F> {
             let message = format!("the loss of {} is {value}", said(self.plan, term.source));
             return Err(self.not_finite(message, term.source, progress));
         }
-        let (factor, penalty) = match term.source {
-            LossSource::Task(task) => (stage.balancer.factor(task), stage.balancer.penalty(task)),
-            LossSource::Item(item) => (self.plan.losses[item].weight, 0.0),
-        };
+        let factor = self.factor(stage, term.source);
+        let mut penalty = 0.0;
         if let LossSource::Task(task) = term.source {
+            penalty = stage.balancer.penalty(task);
             stage.balancer.observe(task, value, share);
         }
         progress.total += share * (factor * value + penalty);
@@ -169,7 +205,10 @@ impl<M: Trainee, F: Feed<Batch = M::Batch>> Run<'_, M, F> {
         let (params, grads) = (self.model.params(), self.model.grads());
         let may = |param: usize| mask.is_none_or(|mask| mask.contains(&param));
         grads.mask(|param| params[param].trainable && may(param));
-        let collected = loss.backward().and_then(|store| grads.collect(params, &store));
+        let collected = loss.backward().and_then(|store| {
+            self.model.note_perturbed(&store)?;
+            grads.collect(params, &store)
+        });
         grads.mask(|_| true);
         collected
     }

@@ -12,7 +12,7 @@ impl Metric for Accuracy {
     }
 
     fn kinds(&self) -> &'static [&'static str] {
-        &["classify", "tag", "rank", "detect"]
+        &["classify", "tag", "rank", "detect", "lm", "mlm"]
     }
 
     fn value(&self, items: &[Judged], _context: &Context) -> f64 {

@@ -47,6 +47,11 @@ impl Verdicts {
         (count > 0).then(|| sum / count as f64)
     }
 
+    /// The sum of a task's losses.
+    pub fn total_loss(&self, task: usize) -> f64 {
+        self.of_task(task).map(|(_, verdict)| verdict.loss).sum()
+    }
+
     fn of_task(&self, task: usize) -> impl Iterator<Item = (usize, &Verdict)> {
         self.of.range((task, 0)..=(task, usize::MAX)).map(|((_, data), verdict)| (*data, verdict))
     }
@@ -91,7 +96,8 @@ impl Judge<'_> {
         let space = self.plan.tasks[task].space;
         let labels = space.and_then(|s| self.labels.get(s)).map(Vec::as_slice).unwrap_or_default();
         let classes = space.and_then(|s| self.plan.space_sizes.get(s)).copied().unwrap_or(0);
-        Some(metric(name)?.value(&items, &Context { labels, classes }))
+        let loss = self.verdicts.total_loss(task);
+        Some(metric(name)?.value(&items, &Context { labels, classes, loss }))
     }
 
     /// A figure; `None` when no example has what it needs. Means and minima are over what

@@ -5,12 +5,14 @@
 //! had ([`UNSEEN`]) is no label that a model could give, so it counts as wrong.
 
 mod accuracy;
+mod agreement;
 pub mod confusion;
 mod correlation;
 mod f1;
 pub mod figure;
 mod jaccard;
 mod mse;
+mod perplexity;
 mod relations;
 pub mod span_f1;
 #[cfg(test)]
@@ -30,6 +32,8 @@ pub struct Context<'a> {
     pub labels: &'a [String],
     /// Size of the space.
     pub classes: usize,
+    /// The sum of the examples' losses.
+    pub loss: f64,
 }
 
 /// A measure.
@@ -68,6 +72,8 @@ pub static TABLE: &[&dyn Metric] = &[
     &relations::Relaxed,
     &tree::Las,
     &tree::Uas,
+    &perplexity::Perplexity,
+    &agreement::Agreement,
 ];
 
 /// The measure of that name.

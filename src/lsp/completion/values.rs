@@ -35,6 +35,10 @@ impl Completer<'_, '_> {
     /// A value that is more than one of a few words.
     fn open_value(&mut self, of: &'static Signature, name: &str, task: Option<&'static Signature>) {
         if let Some(table) = setting_table(name) {
+            // A list in one of them is of tasks: `ordered([`.
+            if self.cursor.innermost().is_some_and(|o| self.cursor.token(o) == "[") {
+                return self.items_that(|k| k == SymbolKind::Task);
+            }
             return self.signatures(table, lsp::CompletionItemKind::Function);
         }
         let owners = |k| matches!(k, SymbolKind::Layer | SymbolKind::Task | SymbolKind::Let);
@@ -77,7 +81,7 @@ impl Completer<'_, '_> {
         }
     }
 
-    fn is_figure(&self) -> bool {
+    pub(super) fn is_figure(&self) -> bool {
         let selects = self.cursor.setting().is_some_and(|s| self.cursor.token(s) == "select");
         let head = self.cursor.header(self.cursor.before.len());
         selects || head.is_some_and(|h| self.cursor.token(h) == "metric")
@@ -130,9 +134,19 @@ impl Completer<'_, '_> {
         }
     }
 
+    /// What a task may learn: fields of data sets, and other tasks.
+    fn golds(&mut self) {
+        let names = self.cursor.locals();
+        names.iter().for_each(|name| self.word(name, lsp::CompletionItemKind::Variable, Rank::Local));
+        self.items_that(|k| matches!(k, SymbolKind::Data | SymbolKind::Task));
+    }
+
     /// What may be given without a name.
     pub(super) fn positional(&mut self, callable: Callable) {
         let Callable::Known(s) = callable else { return self.expression() };
+        if callable.is_task() {
+            return self.golds();
+        }
         for arg in s.args {
             self.any_of(&words(arg.kind));
         }

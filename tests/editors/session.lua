@@ -65,20 +65,29 @@ local function rename(other)
   assert(not text(0):find("reader", 1, true), text(0))
 end
 
+local function offered(position)
+  local labels = {}
+  for _, answer in pairs(assert(vim.lsp.buf_request_sync(0, "textDocument/completion", position, 20000))) do
+    for _, item in ipairs(answer.result.items) do
+      labels[item.label] = item.textEdit.newText
+    end
+  end
+  return labels
+end
+
 local function complete()
   replace("mean_pool", "me")
   go("|> me")
   vim.api.nvim_win_set_cursor(0, { vim.fn.line("."), vim.fn.col("$") - 2 })
   local position = vim.lsp.util.make_position_params(0, "utf-16")
   position.position.character = position.position.character + 1
-  local answers = vim.lsp.buf_request_sync(0, "textDocument/completion", position, 20000)
-  local labels = {}
-  for _, answer in pairs(assert(answers)) do
-    for _, item in ipairs(answer.result.items) do
-      labels[item.label] = item.textEdit.newText
-    end
-  end
-  assert(labels.mean_pool == "mean_pool" and labels.encoder and not labels.home, vim.inspect(labels))
+  local labels
+  -- Neovim tells of changes in the other file a little later.
+  wait("the new name", function()
+    labels = offered(position)
+    return labels.encoder == "encoder"
+  end)
+  assert(labels.mean_pool and not labels.home and not labels.reader, vim.inspect(labels))
   replace("|> me", "|> mean_pool")
 end
 
@@ -102,7 +111,9 @@ local function session()
   rename(other)
   complete()
   format()
-  assert(#vim.diagnostic.get() == 0, vim.inspect(vim.diagnostic.get()))
+  wait("the end of all mistakes", function()
+    return #vim.diagnostic.get() == 0
+  end)
 end
 
 local fine, why = pcall(session)

@@ -8,6 +8,7 @@ pub mod checker;
 pub mod consts;
 mod data;
 pub mod eval;
+mod excuse;
 mod expand;
 mod figures;
 pub mod graph;

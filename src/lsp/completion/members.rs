@@ -58,14 +58,15 @@ impl Completer<'_, '_> {
     fn outputs_of(&mut self, task: DefId) {
         let span = self.view.references().def(task).span;
         let kind = self.view.known().tasks.iter().find(|t| t.span == span).map(|t| t.kind);
-        let metrics = kind.map(|k| k.metrics()).unwrap_or_default();
-        if self.is_figure() {
-            return metrics.iter().for_each(|m| self.word(m, lsp::CompletionItemKind::Value, Rank::Own));
-        }
-        for output in ops::tasks::OUTPUTS {
+        // In `select` and a `metric` a task stands for its figures alone.
+        let outputs = if self.is_figure() { &[] } else { ops::tasks::OUTPUTS };
+        for output in outputs {
             if !self.items.iter().any(|i| i.label == output.name) {
                 self.signature(output, lsp::CompletionItemKind::Method, Rank::Own);
             }
+        }
+        for metric in kind.map(|k| k.metrics()).unwrap_or_default() {
+            self.word(metric, lsp::CompletionItemKind::Value, Rank::Local);
         }
     }
 

@@ -35,10 +35,6 @@ impl Completer<'_, '_> {
     /// A value that is more than one of a few words.
     fn open_value(&mut self, of: &'static Signature, name: &str, task: Option<&'static Signature>) {
         if let Some(table) = setting_table(name) {
-            // A list in one of them is of tasks: `ordered([`.
-            if self.cursor.innermost().is_some_and(|o| self.cursor.token(o) == "[") {
-                return self.items_that(|k| k == SymbolKind::Task);
-            }
             return self.signatures(table, lsp::CompletionItemKind::Function);
         }
         let owners = |k| matches!(k, SymbolKind::Layer | SymbolKind::Task | SymbolKind::Let);

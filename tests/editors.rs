@@ -140,6 +140,25 @@ fn lines_for_neovim_run() {
     assert!(output.status.success() && said.contains("all is well"), "{said}");
 }
 
+/// Neovim with the lines of the page mends, explains, renames, completes and formats.
+#[test]
+fn a_session_in_neovim() {
+    let home = home();
+    if !neovim() || !server(home.path()) {
+        return;
+    }
+    fs::write(home.path().join("layers.mtl"), include_str!("editors/session/layers.mtl")).unwrap();
+    fs::write(home.path().join("program.mtl"), include_str!("editors/session/program.mtl")).unwrap();
+    fs::write(home.path().join("session.lua"), include_str!("editors/session.lua")).unwrap();
+    // There are no colours in this one.
+    fs::write(home.path().join(".config/nvim/colours.lua"), "").unwrap();
+    let mut nvim = Command::new("nvim");
+    nvim.args(["--headless", "-c", "luafile session.lua"]).current_dir(home.path());
+    let output = run(&mut nvim, home.path());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("all is well"), "{said}");
+}
+
 /// The commands of the page that make the parser.
 fn compiles_the_parser() -> String {
     let found = blocks("sh").into_iter().find(|b| b.contains("cc ") && b.contains("nvim"));

@@ -87,6 +87,7 @@ fn libraries_stay_in_their_rooms() {
         ("indicatif", &["report"]),
         ("gen_lsp_types", &["lsp"]),
         ("lsp_server", &["lsp"]),
+        ("url::", &["lsp"]),
     ];
     let mut wrong = Vec::new();
     for (path, text) in sources() {

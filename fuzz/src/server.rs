@@ -72,7 +72,9 @@ pub fn edits(bytes: &[u8]) {
         Some(at) => (&bytes[..at], &bytes[at + 1..]),
         None => (bytes, &[][..]),
     };
-    let mut editor = Editor::open(&String::from_utf8_lossy(text));
+    // Editors make line ends of carriage returns that stand alone.
+    let text = String::from_utf8_lossy(text).replace("\r\n", "\n").replace('\r', "\n");
+    let mut editor = Editor::open(&text);
     editor.look(0);
     for edit in edits.chunks(4).take(8) {
         let byte = |i: usize| usize::from(edit.get(i).copied().unwrap_or(0));

@@ -23,14 +23,15 @@ const FAR: f64 = 40.0;
 pub fn warnings(model: &Model, compiled: &Compiled) -> Vec<Diagnostic> {
     let plan = &compiled.plan;
     let places = |stage: usize| model.stage_places.get(stage).copied().unwrap_or_default();
-    let stages = plan.train.stages.iter().enumerate();
+    let stages = &plan.train.stages;
     let mut found: Vec<Diagnostic> = stages
-        .clone()
+        .iter()
+        .enumerate()
         .filter_map(|(i, stage)| uneven(plan, (i, stage), &places(i), &|data| sizes(compiled, stage, data)))
         .collect();
     let loads = |stage: &StagePlan| largest(&compiled.corpus, |data| batches(compiled, stage, data));
     let budget = budget(&plan.train.device);
-    found.extend(stages.filter_map(|(_, stage)| too_large(plan, &loads(stage), budget?)).next());
+    found.extend(stages.iter().find_map(|stage| too_large(plan, &loads(stage), budget?)));
     found
 }
 

@@ -96,7 +96,7 @@ fn ranges(stream: &Stream<'_>, nodes: &[Node], sound: &[bool]) -> Vec<Range<usiz
     let mut ranges: Vec<Range<usize>> = Vec::new();
     let mut next = 0;
     let ends = nodes.iter().zip(sound).filter(|(_, sound)| **sound).map(|(n, _)| stream.range(n.span));
-    for held in ends.chain([stream.len()..stream.len()]) {
+    for held in ends.chain(std::iter::once(stream.len()..stream.len())) {
         if held.start > next {
             let lines = lines_of(stream.text, stream.bytes(next).start..stream.bytes(held.start - 1).end);
             match ranges.last_mut() {

@@ -34,7 +34,7 @@ fn predictions(view: &View<'_>, def: &Def) -> Vec<String> {
 fn hint(view: &View<'_>, def: &Def, shown: String) -> lsp::InlayHint {
     // Behind the index of a family, where there is one.
     let after = &view.text()[def.span.range().end..];
-    let index = after.starts_with('[').then(|| after.find(']').map_or(0, |i| i + 1)).unwrap_or(0);
+    let index = if after.starts_with('[') { after.find(']').map_or(0, |i| i + 1) } else { 0 };
     let task = def.kind == DefKind::Item(SymbolKind::Task);
     let label = if task { format!(" → {shown}") } else { format!(": {shown}") };
     lsp::InlayHint {

@@ -109,7 +109,7 @@ fn task(view: &View<'_>, def: &Def) -> Option<String> {
     let tasks: Vec<&KnownTask> = known.tasks.iter().filter(|t| t.span == def.span).collect();
     let built = tasks.first()?.built.as_ref()?;
     let types = format!("Reads `{}`, gives `{}`.", known.shown(built.hidden), known.shown(built.label));
-    Some(format!("{types}\n\n{}.", super::lens::task_costs(view, &tasks)?))
+    Some(format!("{types}\n\n{}.", super::lens::task_costs(view, &tasks, size)?))
 }
 
 fn fields(view: &View<'_>, data: DefId) -> Option<String> {

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use gen_lsp_types as lsp;
 
-use super::markup::{listed, size};
+use super::markup::{brief_size, listed};
 use super::view::View;
 use crate::sema::call::TaskId;
 use crate::sema::graph::ParamId;
-use crate::sema::known::KnownTask;
+use crate::sema::known::{Known, KnownTask, Size};
 use crate::source::Span;
 use crate::syntax::ast::{Item, ItemKind};
 
@@ -25,7 +25,7 @@ fn collect(view: &View<'_>, item: &Item, found: &mut Vec<lsp::CodeLens>) {
     match &item.kind {
         ItemKind::Task(t) => {
             let members: Vec<&KnownTask> = view.known().tasks.iter().filter(|k| k.span == t.decl.name.span).collect();
-            found.extend(task_costs(view, &members).map(|text| lens(view, t.decl.name.span, text)));
+            found.extend(task_costs(view, &members, brief_size).map(|text| lens(view, t.decl.name.span, text)));
         }
         ItemKind::Train(t) => found.extend(train_costs(view).map(|text| lens(view, t.keyword, text))),
         ItemKind::For(f) => f.items.iter().for_each(|i| collect(view, i, found)),
@@ -40,7 +40,7 @@ fn lens(view: &View<'_>, span: Span, title: String) -> lsp::CodeLens {
 }
 
 /// The parameters of a task, or of all members of a family, and what it shares and reads.
-pub fn task_costs(view: &View<'_>, members: &[&KnownTask]) -> Option<String> {
+pub fn task_costs(view: &View<'_>, members: &[&KnownTask], size: fn(&Known, &Size) -> String) -> Option<String> {
     let known = view.known();
     members.first()?.built.as_ref()?;
     let names: Vec<String> = members.iter().map(|t| t.name.clone()).collect();
@@ -71,7 +71,7 @@ fn train_costs(view: &View<'_>) -> Option<String> {
     let all = (0..known.graph.params.len()).map(ParamId);
     let order: Vec<&str> = in_order(&known.tasks).into_iter().map(|t| known.tasks[t].name.as_str()).collect();
     let tasks = if order.len() == 1 { "1 task".to_string() } else { format!("{} tasks", order.len()) };
-    Some(format!("{} parameters · {tasks}: {}", size(known, &known.size(all)), listed(&order)))
+    Some(format!("{} parameters · {tasks}: {}", brief_size(known, &known.size(all)), listed(&order)))
 }
 
 fn in_order(tasks: &[KnownTask]) -> Vec<usize> {

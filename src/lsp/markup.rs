@@ -3,7 +3,7 @@
 use gen_lsp_types as lsp;
 
 use super::view::View;
-use crate::ops::{Arg, Default, Signature};
+use crate::ops::{Arg, Default, Kind, Signature};
 use crate::report::numbers::thousands;
 use crate::sema::known::{Known, Size};
 use crate::sema::references::Def;
@@ -29,13 +29,22 @@ pub fn default(arg: &Arg) -> Option<String> {
     }
 }
 
-/// An argument's kind and default in a line.
+/// An argument's kind and default in a line; empty where anything may stand.
 pub fn kind_line(arg: &Arg) -> String {
-    let kind = arg.kind.words();
-    match (arg.default, default(arg)) {
-        (Default::Required, _) => format!("{kind}; required"),
-        (_, Some(value)) => format!("{kind}; `{value}` when left out"),
-        _ => kind,
+    let kind = (!matches!(arg.kind, Kind::Any)).then(|| arg.kind.words());
+    let absent = match (arg.default, default(arg)) {
+        (Default::Required, _) => Some("required".to_string()),
+        (_, Some(value)) => Some(format!("`{value}` when left out")),
+        _ => None,
+    };
+    kind.into_iter().chain(absent).collect::<Vec<_>>().join("; ")
+}
+
+/// What an argument is for, its kind and its default.
+pub fn argument_line(arg: &Arg) -> String {
+    match kind_line(arg) {
+        none if none.is_empty() => arg.doc.to_string(),
+        kind => format!("{} ({kind})", arg.doc),
     }
 }
 
@@ -47,7 +56,7 @@ pub fn signature(s: &Signature) -> String {
         text.push('\n');
     }
     for a in s.args {
-        text += &format!("\n- `{}`: {} ({})", a.name, a.doc, kind_line(a));
+        text += &format!("\n- `{}`: {}", a.name, argument_line(a));
     }
     text
 }
@@ -55,7 +64,9 @@ pub fn signature(s: &Signature) -> String {
 /// What an argument or setting is for.
 pub fn argument(of: &Signature, a: &Arg) -> String {
     let shown = default(a).map_or_else(|| a.name.to_string(), |d| format!("{}: {d}", a.name));
-    format!("{}\n\n{}\n\nOf `{}`: {}", code(&shown), a.doc, of.name, kind_line(a))
+    let kind = kind_line(a);
+    let kind = if kind.is_empty() { String::new() } else { format!(": {kind}") };
+    format!("{}\n\n{}\n\nOf `{}`{kind}", code(&shown), a.doc, of.name)
 }
 
 /// A declaration without its block, lines after the first as they stand.
@@ -65,6 +76,18 @@ pub fn head(view: &View<'_>, def: &Def) -> String {
 
 /// `1,234 + 64 × |words.embed|`.
 pub fn size(known: &Known, size: &Size) -> String {
+    terms(known, size).join(" + ")
+}
+
+/// The same in little room: `1,234 + …`.
+pub fn brief_size(known: &Known, size: &Size) -> String {
+    match terms(known, size).as_slice() {
+        [first, _, _, ..] => format!("{first} + …"),
+        few => few.join(" + "),
+    }
+}
+
+fn terms(known: &Known, size: &Size) -> Vec<String> {
     let term = |(symbols, n): (&Vec<_>, &usize)| {
         let names: Vec<String> = symbols.iter().map(|s| known.symbol_name(*s)).collect();
         let count = thousands(*n as u64);
@@ -75,7 +98,7 @@ pub fn size(known: &Known, size: &Size) -> String {
         }
     };
     let terms: Vec<String> = size.0.iter().filter(|(_, n)| **n > 0).map(term).collect();
-    if terms.is_empty() { "0".into() } else { terms.join(" + ") }
+    if terms.is_empty() { vec!["0".into()] } else { terms }
 }
 
 /// `a`, `b` and `c`; of many the first few.

@@ -81,7 +81,7 @@ fn clash(view: &View<'_>, defs: &[DefId], new: &str) -> Option<String> {
     if let Some((_, def)) = other {
         let place = view.sources().place(def.span.file, def.span.start);
         let path = view.sources().file(def.span.file).path.file_name().unwrap_or_default().to_string_lossy();
-        return Some(format!("there is a '{new}' already, at {path}:{}:{}", place.line + 1, place.column + 1));
+        return Some(format!("'{new}' is declared already, at {path}:{}:{}", place.line + 1, place.column + 1));
     }
     let own_space = |d: &DefId| matches!(references.def(*d).kind, DefKind::Field | DefKind::Stage);
     let captured = references.uses.iter().find(|u| is_free(u) && view.sources().text(u.span) == new);

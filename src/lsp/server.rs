@@ -159,6 +159,7 @@ impl Server {
             self.notify("textDocument/publishDiagnostics", params);
         }
         self.published = now;
+        self.workspace.tidy();
     }
 
     /// Sends a notification.

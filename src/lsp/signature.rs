@@ -4,7 +4,7 @@ use gen_lsp_types as lsp;
 
 use super::cursor::{Block, Cursor};
 use super::dispatch::Answer;
-use super::markup::{kind_line, markdown};
+use super::markup::{argument_line, markdown};
 use super::view::View;
 use crate::ops::{self, Default, Kind, Signature, fields, training};
 use crate::sema::references::{DefId, DefKind};
@@ -16,6 +16,13 @@ pub enum Callable {
     Known(&'static Signature),
     /// A declared layer or recipe.
     Declared(DefId),
+}
+
+impl Callable {
+    /// Whether it is a kind of task.
+    pub fn is_task(self) -> bool {
+        matches!(self, Callable::Known(s) if ops::task_kind(s.name).is_some_and(|k| std::ptr::eq(k.signature(), s)))
+    }
 }
 
 /// The call around a byte.
@@ -104,7 +111,7 @@ pub fn parts(view: &View<'_>, callable: Callable) -> Vec<Part> {
                     (_, Some(value)) => format!("{}: {value}", a.name),
                     _ => format!("{}:", a.name),
                 },
-                doc: format!("{} ({})", a.doc, kind_line(a)),
+                doc: argument_line(a),
                 input: false,
             };
             s.inputs.iter().map(input).chain(s.args.iter().map(arg)).collect()

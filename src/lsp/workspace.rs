@@ -32,6 +32,9 @@ pub struct Workspace {
     /// What the data files hold.
     pub samples: Samples,
     programs: Vec<Program>,
+    /// Programs as they were before they were checked again: taking them apart can wait until the
+    /// editor knows what is wrong now.
+    spent: Vec<Program>,
 }
 
 impl Workspace {
@@ -45,9 +48,13 @@ impl Workspace {
     /// Checks again what has changed. A text is a program of its own as long as no other open text
     /// uses it.
     pub fn settle(&mut self) {
-        let Self { documents, programs, .. } = self;
+        let Self { documents, programs, spent, .. } = self;
+        spent.clear();
         programs.retain(|p| documents.get(&p.entry).is_some());
-        programs.iter_mut().filter(|p| p.stale).for_each(|p| *p = program(&p.entry, documents));
+        for p in programs.iter_mut().filter(|p| p.stale) {
+            let now = program(&p.entry, documents);
+            spent.push(std::mem::replace(p, now));
+        }
         drop_used(programs);
         let open: Vec<PathBuf> = documents.paths().cloned().collect();
         for path in open {
@@ -56,6 +63,11 @@ impl Workspace {
                 drop_used(programs);
             }
         }
+    }
+
+    /// Forgets what programs were before.
+    pub fn tidy(&mut self) {
+        self.spent.clear();
     }
 
     /// The programs, checked.

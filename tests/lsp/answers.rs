@@ -36,7 +36,7 @@ fn hovers() {
         ("reader\n", 0),
         ("x |>", 0),
         ("bilstm", 0),
-        ("h = ", 0),
+        ("h = home", 0),
         ("h |>", 0),
         ("intent: classify", 0),
         ("classify", 0),
@@ -263,7 +263,7 @@ fn renames() {
         ("reader(", 0, "感"),
         ("words:", 0, "slots"),
         ("bilstm", 0, "other"),
-        ("h = ", 0, "again"),
+        ("h = home", 0, "again"),
     ] {
         let (_, at) = crate::client::unmark(&marked(text, n));
         let done = client.at("rename", "a.mtl", &at, json!({ "newName": new }));

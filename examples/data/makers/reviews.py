@@ -77,7 +77,12 @@ def make():
                 good = i % 2 == 0
                 rows.append(("good" if good else "bad") + "\t" + body(draw, words, good) + "\n")
             files[f"reviews/{domain}.{split}"] = "".join(draw.shuffled(rows))
-        files[f"reviews/{domain}.unlabel"] = "".join(
-            body(draw, words, draw.chance(500)) + "\n" for _ in range(UNLABELLED)
-        )
+        # What is tested is nowhere in what is trained on.
+        tested = {row.split("\t")[1] for row in files[f"reviews/{domain}.test"].splitlines(True)}
+        raw = []
+        while len(raw) < UNLABELLED:
+            text = body(draw, words, draw.chance(500)) + "\n"
+            if text not in tested:
+                raw.append(text)
+        files[f"reviews/{domain}.unlabel"] = "".join(raw)
     return files

@@ -153,7 +153,9 @@ impl Completer<'_, '_> {
             (Some(Callable::Known(s)), Some(name)) => self.value_of(s, name, None),
             (_, Some(_)) => self.expression(),
             (Some(callable), None) => {
-                if matches!(self.cursor.back(0), "(" | ",") {
+                // The gold of a task comes first.
+                let gold = self.cursor.back(0) == "(" && callable.is_task();
+                if matches!(self.cursor.back(0), "(" | ",") && !gold {
                     self.arguments(callable);
                 }
                 self.positional(callable);

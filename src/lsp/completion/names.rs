@@ -79,7 +79,8 @@ impl Completer<'_, '_> {
         let shown = default(a);
         let insert = self.with_default(a.name, shown.as_deref());
         let snippet = self.snippets && shown.is_some();
-        let kind = a.kind.words();
+        let kind =
+            if matches!(a.kind, ops::Kind::Any) { a.doc.trim_end_matches('.').to_string() } else { a.kind.words() };
         let item = self.add(&format!("{}:", a.name), &insert, lsp::CompletionItemKind::Property, Rank::Own);
         item.filter_text = Some(a.name.to_string());
         item.detail = Some(match (a.default, shown) {

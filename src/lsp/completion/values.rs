@@ -130,9 +130,19 @@ impl Completer<'_, '_> {
         }
     }
 
+    /// What a task may learn: fields of data sets, and other tasks.
+    fn golds(&mut self) {
+        let names = self.cursor.locals();
+        names.iter().for_each(|name| self.word(name, lsp::CompletionItemKind::Variable, Rank::Local));
+        self.items_that(|k| matches!(k, SymbolKind::Data | SymbolKind::Task));
+    }
+
     /// What may be given without a name.
     pub(super) fn positional(&mut self, callable: Callable) {
         let Callable::Known(s) = callable else { return self.expression() };
+        if callable.is_task() {
+            return self.golds();
+        }
         for arg in s.args {
             self.any_of(&words(arg.kind));
         }

@@ -108,6 +108,8 @@ const SMOOTH: &[(&str, &str)] = &[
          task v: tag(d.g) = concat(h, t.probs, t.hidden) |> bilstm(4) { feedback: 3  dropout: 0.2 }\n\
          task w: tag(d.g) = h |> lstm(4, layers: 2, dropout: 0.2) { feedback: 2  dropout: 0.2 }",
     ),
+    ("detected", "task g: mlm(d.a) = d.a |> corrupt(mask: 50%) |> words |> lstm(4)\ntask t: detect(g.replaced) = g.sample |> words |> lstm(4)"),
+    ("over an axis", "task t: classify(d.c) = h |> lstm(4) { over: h |> linear(1) |> sigmoid }"),
     ("votes", "task t: classify(d.c) = h |> lstm(4) { vote: true }"),
     (
         "outputs",

@@ -88,6 +88,7 @@ fn every_program_of_a_signal_trains() {
         "cross_view",
         "lm_auxiliary",
         "masked_words",
+        "replaced_words",
         "adversarial_words",
         "distilled",
         "question_types",
@@ -96,6 +97,30 @@ fn every_program_of_a_signal_trains() {
     ] {
         trained(&programs.join(format!("{name}.mtl")), folder.path(), &folder.path().join(name));
     }
+}
+
+/// What a run holds of a parameter.
+fn weights(run: &Path, name: &str) -> Vec<u8> {
+    let bytes = std::fs::read(run.join("model.safetensors")).expect("a model");
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).expect("tensors");
+    tensors.tensor(name).unwrap_or_else(|_| panic!("no {name}")).data().to_vec()
+}
+
+#[test]
+fn a_trained_run_teaches_and_stays_as_it_was() {
+    let folder = tempfile::tempdir().expect("a folder");
+    data(folder.path());
+    let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs");
+    let student = folder.path().join("half_size.mtl");
+    std::fs::copy(programs.join("half_size.mtl"), &student).expect("copied");
+    let (teacher, half) = (folder.path().join("question_teacher"), folder.path().join("half_size"));
+    trained(&programs.join("question_teacher.mtl"), folder.path(), &teacher);
+    trained(&student, folder.path(), &half);
+    for name in ["large.embed.weight", "large.bilstm.w_ih", "kind.head.weight"] {
+        assert!(weights(&teacher, name) == weights(&half, &format!("teacher.{name}")), "{name}");
+    }
+    let results = std::fs::read_to_string(half.join("results.json")).expect("results");
+    assert!(results.contains("learned.agreement") && !results.contains("teacher.kind"), "{results}");
 }
 
 #[test]

@@ -203,3 +203,52 @@ fn a_critic_and_what_it_reads_move_against_each_other() {
         assert!((both - factor * plain).abs() < 1e-6 + 1e-4 * plain.abs(), "{i}: {both} for {factor} of {plain}");
     }
 }
+
+/// A teacher is as at prediction: no dropout acts in it, whatever the seed.
+#[test]
+fn a_teacher_draws_nothing() {
+    let compiled = compiled(
+        "layer reader = dropout(0.5) |> bilstm(4, layers: 2, dropout: 0.5) |> dropout(0.5) |> mean_pool\n\
+         task t: classify(d.c) = d.a |> word_dropout(0.5) |> words |> reader\n\
+         task u: distill(t) = d.a |> words |> mean_pool { temperature: 2.0 }",
+    );
+    let program = training::program(&compiled).expect("a program");
+    let [on] = &program.plan.tasks[1].on[..] else { panic!("one data set") };
+    let teacher = program.plan.nodes[on.loss.expect("a loss")].inputs[1];
+    let of = |training, seed| {
+        let values = program.compute(&all(&compiled), &[teacher], training, seed).expect("computed");
+        numbers(&values[&teacher])
+    };
+    assert_eq!(of(true, 1), of(true, 2));
+    assert_eq!(of(true, 1), of(false, 1));
+    let label = program.plan.tasks[0].on[0].probs.expect("probabilities");
+    let drawn = |seed| numbers(&program.compute(&all(&compiled), &[label], true, seed).expect("computed")[&label]);
+    assert_ne!(drawn(1), drawn(2), "the task itself drops numbers when it is trained");
+}
+
+/// Words that were not chosen stay, and a word counts as replaced where another stands.
+#[test]
+fn what_a_language_model_draws_is_replaced_where_it_differs() {
+    let compiled = compiled(
+        "task g: mlm(d.a) = d.a |> corrupt(mask: 60%) |> words |> lstm(4)\n\
+         task t: detect(g.replaced) = g.sample |> words |> lstm(4)",
+    );
+    let program = training::program(&compiled).expect("a program");
+    let named = |op: &str| program.plan.nodes.iter().position(|node| node.op == op).unwrap_or_else(|| panic!("no {op}"));
+    let roots = ["rewritten", "chosen_words", "replaced"].map(named);
+    let text = program.plan.nodes[roots[0]].inputs[0];
+    for (training, seed) in [(true, 1), (true, 2), (true, 3), (false, 1)] {
+        let asked = [&roots[..], &[text]].concat();
+        let values = program.compute(&all(&compiled), &asked, training, seed).expect("computed");
+        let ids = |at: usize| match &values[&at] {
+            Value::Tokens { ids, .. } | Value::Label { ids, .. } => ids.to_vec(),
+            _ => panic!("words or labels"),
+        };
+        let (other, chosen, replaced, text) = (ids(roots[0]), ids(roots[1]), ids(roots[2]), ids(text));
+        assert!(replaced.iter().any(|r| *r == 1) && replaced.iter().any(|r| *r == 0), "{replaced:?}");
+        for i in 0..text.len() {
+            assert_eq!(replaced[i] == 1, other[i] != text[i], "place {i}");
+            assert!(chosen[i] != NO_LABEL || other[i] == text[i], "place {i} was not chosen");
+        }
+    }
+}

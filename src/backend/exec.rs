@@ -129,6 +129,7 @@ impl Program {
     }
 
     fn run(&self, part: &Part<'_>, node: &Node, training: bool, inputs: &[Value]) -> Result<Value> {
+        let training = training && !node.is_still();
         let run = Run { program: self, node, batch: part.batch, training, seed: part.seed, device: &self.device };
         let Some(op) = ops::operation(&node.op) else { bail!("no operation is named '{}'", node.op) };
         op.run(&run, inputs).map_err(|e| e.context(format!("in '{}' ({})", node.op, node.path)))
@@ -275,6 +276,13 @@ impl<'a> Run<'a> {
     pub fn word_labels(&self, ids: &[u32]) -> Vec<u32> {
         let space = &self.program.schema.spaces[self.int("space")];
         ids.iter().map(|id| space.index(*id)).collect()
+    }
+
+    /// Labels of the node's space as words; the unknown one is no word.
+    pub fn words_of(&self, labels: &[u32]) -> Vec<u32> {
+        let (known, lexicon) = (&self.program.schema.spaces[self.int("space")].labels, &self.program.lexicon);
+        let word = |label: &u32| known.get(*label as usize).filter(|_| *label > 0);
+        labels.iter().map(|label| word(label).map_or(super::NO_LABEL, |word| lexicon.intern(word))).collect()
     }
 
     /// A measure of each example, 0 where there is no gold.

@@ -171,7 +171,7 @@ fn with_gold(gold: &Value) -> Result<Vec<bool>> {
 }
 
 /// Kinds of tasks that say something of each place.
-const TAGGED: &[&str] = &["tag", "lm", "mlm", "distill"];
+const TAGGED: &[&str] = &["tag", "lm", "mlm", "detect", "distill"];
 
 /// A measure of each example of a task of this kind, 0 where there is no gold.
 pub(super) fn measured(kind: &str, name: &str, labels: &[String], (label, gold): (&Value, &Value)) -> Result<Vec<f32>> {

@@ -90,7 +90,7 @@ impl Schedule {
 
 /// The inputs that a node reads in this mode.
 fn needed_inputs(node: &Node, training: bool) -> &[usize] {
-    match (node.op.as_str(), training) {
+    match (node.op.as_str(), training && !node.is_still()) {
         ("train_only", true) => &node.inputs[..1],
         ("train_only", false) => &node.inputs[node.inputs.len() - 1..],
         // In training gold is fed back, and labels follow from what that gave; gold spans are given.

@@ -59,7 +59,8 @@ pub fn compile_without(model: &Model, base: &Path, no_pass: &[String]) -> Result
     let lexicon = Arc::new(Lexicon::default());
     let mut corpus = Corpus::load(&model.datasets, base, model.train.seed, &lexicon)?;
     let (spaces, vocabs) = (lower::space_specs(model), lower::vocab_specs(model));
-    let prepared = data::prepare(&mut corpus, &spaces, &vocabs, base)?;
+    let mut prepared = data::prepare(&mut corpus, &spaces, &vocabs, base)?;
+    super::brought::words(&model.runs, &mut prepared, &lexicon)?;
     let sizes = lower::Sizes {
         spaces: prepared.schema.spaces.iter().map(|s| s.labels.clone()).collect(),
         vocabs: prepared.schema.vocabs.iter().map(|v| v.len()).collect(),
@@ -85,7 +86,8 @@ fn usual_length(data: &data::Dataset) -> u32 {
 pub fn reload(plan: Plan, base: &Path) -> Result<Compiled, Vec<Diagnostic>> {
     let lexicon = Arc::new(Lexicon::default());
     let mut corpus = Corpus::load(&plan.datasets, base, plan.train.seed, &lexicon)?;
-    let prepared = data::prepare(&mut corpus, &plan.spaces, &plan.vocabs, base)?;
+    let mut prepared = data::prepare(&mut corpus, &plan.spaces, &plan.vocabs, base)?;
+    super::brought::words(&plan.runs, &mut prepared, &lexicon)?;
     let spaces: Vec<usize> = prepared.schema.spaces.iter().map(|s| s.len()).collect();
     let vocabs: Vec<usize> = prepared.schema.vocabs.iter().map(|v| v.len()).collect();
     if spaces != plan.space_sizes || vocabs != plan.vocab_sizes {

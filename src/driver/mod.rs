@@ -5,6 +5,7 @@
 //! into a run directory, `run::Folder` reads that back, and `predict::texts` asks it.
 //! `examples/library.rs` does all of it.
 
+mod brought;
 pub mod check;
 pub mod compile;
 pub mod failure;

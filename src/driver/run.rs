@@ -12,7 +12,7 @@ use super::training::{broken, device};
 use crate::backend::{exec::Program, params};
 use crate::data::{self, Lexicon, Schema};
 use crate::diagnostics::{Diagnostic, codes};
-use crate::plan::Plan;
+use crate::plan::{Plan, RunPlan};
 use crate::report::RunDir;
 use crate::source::SourceMap;
 
@@ -118,7 +118,7 @@ impl Folder {
         let device = device("cpu")?;
         let made = params::make(&plan, &[], plan.train.seed, &device).map_err(|e| broken(&e))?;
         let program = Program::new(plan, made, schema, lexicon, device);
-        self.load_weights(&program)?;
+        self.weights(&program, None)?;
         Ok(program)
     }
 
@@ -140,7 +140,9 @@ impl Folder {
         Err(Diagnostic::placeless(codes::RUN_DIR, message).help("restore it from a copy, or train again"))
     }
 
-    fn load_weights(&self, program: &Program) -> Result<(), Diagnostic> {
+    /// Gives a program's parameters the trained weights; where it brings in this run, those alone
+    /// that are the run's.
+    pub fn weights(&self, program: &Program, brought: Option<&RunPlan>) -> Result<(), Diagnostic> {
         let path = self.dir.model();
         let damaged = |e: String| {
             Diagnostic::placeless(codes::CHECKPOINT, format!("'{}' is damaged: {e}", path.display()))
@@ -153,23 +155,24 @@ impl Folder {
         if sum.is_some_and(|sum| numbers_of(&bytes).map(checksum).as_ref() != Some(sum)) {
             return Err(damaged("its checksum does not fit its contents".into()));
         }
-        for param in &program.params {
-            let view = tensors.tensor(&param.name).map_err(|_| damaged(format!("it lacks '{}'", param.name)))?;
+        let called = |name| brought.map_or(Some(name), |run| run.own(name));
+        let named = program.params.iter().filter_map(|param| Some((param, called(&param.name)?)));
+        for (param, name) in named {
+            let view = tensors.tensor(name).map_err(|_| damaged(format!("it lacks '{name}'")))?;
             if view.shape() != param.var.dims() {
                 return Err(damaged(format!(
-                    "'{}' has shape {:?}, not {:?}",
-                    param.name,
+                    "'{name}' has shape {:?}, not {:?}",
                     view.shape(),
                     param.var.dims()
                 )));
             }
             if view.dtype() != safetensors::Dtype::F32 {
-                return Err(damaged(format!("'{}' is not f32", param.name)));
+                return Err(damaged(format!("'{name}' is not f32")));
             }
             let numbers: Vec<f32> =
                 view.data().as_chunks::<4>().0.iter().map(|four| f32::from_le_bytes(*four)).collect();
             if numbers.iter().any(|x| !x.is_finite()) {
-                return Err(damaged(format!("'{}' holds a number that is not finite", param.name)));
+                return Err(damaged(format!("'{name}' holds a number that is not finite")));
             }
             let tensor = candle_core::Tensor::from_vec(numbers, param.var.dims(), &program.device);
             tensor.and_then(|t| param.var.set(&t)).map_err(|e| broken(&e))?;

@@ -100,7 +100,12 @@ pub fn program(compiled: &Compiled) -> Result<Program, Diagnostic> {
     let device = device(&compiled.plan.train.device)?;
     let plan = compiled.plan.clone();
     let made = params::make(&plan, &compiled.vectors, plan.train.seed, &device).map_err(|e| broken(&e))?;
-    Ok(Program::new(plan, made, compiled.schema.clone(), compiled.lexicon.clone(), device))
+    let program = Program::new(plan, made, compiled.schema.clone(), compiled.lexicon.clone(), device);
+    for run in &program.plan.runs {
+        let load = || Folder::open(&run.folder)?.weights(&program, Some(run));
+        load().map_err(|d| super::brought::at(run, d))?;
+    }
+    Ok(program)
 }
 
 /// Trains a compiled program and writes the run.

@@ -38,7 +38,7 @@ pub static FORWARD: Direction = Direction { signature: &FORWARD_SIGNATURE };
 pub static BACKWARD: Direction = Direction { signature: &BACKWARD_SIGNATURE };
 
 /// Operations that leave each number where it was.
-const KEPT: &[&str] = &["dropout", "word_dropout", "noise", "perturb", "detach", "reverse_gradient"];
+pub const KEPT: &[&str] = &["dropout", "word_dropout", "noise", "perturb", "detach", "reverse_gradient"];
 
 /// The node that made the numbers of a value.
 pub fn states_of(graph: &Graph, mut x: NodeId) -> NodeId {

@@ -69,7 +69,6 @@ later! {
     READS, READS_S, "reads", Internal, Same, X, &[], "A recurrent layer that reads another's state.";
     TOP, TOP_S, "top", Internal, Same, X, &[], "The best candidates of a task.";
     GENERATED, GENERATED_S, "generated", Internal, Same, X, &[], "What a decoder wrote.";
-    OVER, OVER_S, "over", Internal, Same, X, &[], "A task summed over an axis.";
 }
 
 impl Operation for Later {

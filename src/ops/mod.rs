@@ -19,9 +19,11 @@ pub mod gumbel;
 pub mod internal;
 pub mod later;
 pub mod noise;
+pub mod over;
 pub mod perturb;
 pub mod pooling;
 pub mod recurrent;
+pub mod replaced;
 mod reference;
 pub mod sample;
 pub mod signature;
@@ -232,6 +234,11 @@ static RUNNING: &[&dyn Operation] = &[
     &tasks::distill::LOSS,
     &tasks::distill::LIKENESS,
     &figure::Figure,
+    &over::Over,
+    &replaced::REWRITTEN,
+    &replaced::REPLACED,
+    &tasks::detect::LOSS,
+    &tasks::detect::DETECTED,
     &later::Pick,
     &later::Search,
 ];
@@ -251,7 +258,7 @@ pub static TASKS: &[&dyn TaskKind] = &[
     &tasks::later::GENERATE,
     &tasks::lm::Lm,
     &tasks::mlm::Mlm,
-    &tasks::later::DETECT,
+    &tasks::detect::Detect,
     &tasks::distill::Distill,
 ];
 
@@ -294,6 +301,9 @@ pub fn cuts_gradient(op: &str) -> bool {
         "likeness",
         "next_words",
         "chosen_words",
+        "rewritten",
+        "replaced",
+        "detected",
         "sample",
         "figure",
     ];

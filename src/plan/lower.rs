@@ -113,6 +113,7 @@ pub fn lower(model: &Model, sizes: &Sizes, base: &Path) -> Plan {
         losses,
         metrics: model.metrics.clone(),
         train,
+        runs: model.runs.clone(),
     }
 }
 
@@ -374,9 +375,12 @@ impl Lowering<'_> {
         let params = |ids: &[usize]| -> Vec<usize> {
             ids.iter().filter_map(|p| self.param_at.get(&ParamId(*p)).copied()).collect()
         };
+        let is_of_run = |p: &usize| self.model.runs.iter().any(|run| run.own(&self.params[*p].name).is_some());
+        let of_runs: Vec<usize> = (0..self.params.len()).filter(is_of_run).collect();
         for stage in &mut train.stages {
             stage.losses = stage.losses.iter().flat_map(|l| loss_at[*l].iter().copied()).collect();
             stage.freeze = params(&stage.freeze);
+            stage.freeze.extend(of_runs.iter().filter(|p| !stage.freeze.contains(p)).copied().collect::<Vec<_>>());
             stage.reset = params(&stage.reset);
         }
         train

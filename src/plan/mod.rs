@@ -56,6 +56,30 @@ pub struct Plan {
     pub metrics: Vec<MetricPlan>,
     /// How it is trained.
     pub train: TrainPlan,
+    /// Trained runs that it uses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<RunPlan>,
+}
+
+/// A trained run that a program uses: parameters and vocabularies whose names begin with its name
+/// are those of the run, and no stage trains them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunPlan {
+    /// Its name in the program.
+    pub name: String,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Label spaces of its tasks.
+    pub spaces: Vec<usize>,
+    /// Where the program names it.
+    pub span: Span,
+}
+
+impl RunPlan {
+    /// What the run calls the parameter or vocabulary that the program calls `name`.
+    pub fn own<'n>(&self, name: &'n str) -> Option<&'n str> {
+        name.strip_prefix(self.name.as_str())?.strip_prefix('.')
+    }
 }
 
 /// A parameter tensor.
@@ -176,6 +200,13 @@ pub struct Node {
     pub path: String,
     /// The place that asks for it.
     pub span: Span,
+}
+
+impl Node {
+    /// Whether it computes in training what it does at prediction.
+    pub fn is_still(&self) -> bool {
+        self.attrs.contains_key("still")
+    }
 }
 
 /// A task. Its nodes stand once for each data set it runs on (several for a union of a family).

@@ -10,16 +10,17 @@ use super::consts::Const;
 use super::known::Known;
 use super::lints;
 use super::model::{LossData, Model, ModelLoss, ModelTask};
+use super::runs::{self, UsedRun};
 use super::symbols::{Collector, Family, Symbol, SymbolKind, Symbols};
 use super::types::{Ty, Width};
 use super::{excuse, expand};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::ops;
-use crate::plan::MetricPlan;
+use crate::plan::{MetricPlan, RunPlan};
 use crate::source::{FileId, Loader, SourceMap, Span};
 use crate::syntax::{
     self, Parse,
-    ast::{ExprKind, ItemKind},
+    ast::{ExprKind, ItemKind, Use},
 };
 
 /// What checking a program gives.
@@ -44,6 +45,8 @@ pub struct Program {
     pub name: String,
     /// The trees, the entry file's last.
     pub files: Vec<Parse>,
+    /// The trained runs that they use.
+    pub runs: Vec<UsedRun>,
     /// Mistakes of reading and parsing.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -51,16 +54,28 @@ pub struct Program {
 /// Reads and parses a file and all that it uses.
 pub fn read(entry: &Path, loader: &dyn Loader, sources: &mut SourceMap) -> Program {
     let name = entry.file_stem().map_or_else(|| "program".into(), |s| s.to_string_lossy().into_owned());
-    let mut reader = Reader {
-        loader,
-        sources,
-        open: Vec::new(),
-        done: FxHashSet::default(),
-        files: Vec::new(),
-        diagnostics: Vec::new(),
-    };
+    let mut reader = Reader::new(loader, sources);
     reader.file(&plain(entry), None);
-    Program { name, files: reader.files, diagnostics: reader.diagnostics }
+    let Reader { files, used, diagnostics, .. } = reader;
+    let mut program = Program { name, files, runs: Vec::new(), diagnostics };
+    used.iter().for_each(|(from, u)| used_run(&mut program, from, u, loader, sources));
+    program
+}
+
+/// Reads the program of a trained run.
+fn used_run(program: &mut Program, from: &Path, u: &Use, loader: &dyn Loader, sources: &mut SourceMap) {
+    let Some(name) = &u.run_as else { return };
+    let (folder, entry) = match runs::program_of(u, from, loader) {
+        Ok(found) => found,
+        Err(d) => return program.diagnostics.push(d),
+    };
+    let mut reader = Reader::new(loader, sources);
+    reader.file(&entry, Some(u.path_span));
+    let Reader { mut files, diagnostics, .. } = reader;
+    program.diagnostics.extend(diagnostics);
+    files.iter_mut().for_each(|file| runs::rename(&mut file.ast.items, &name.text));
+    let plan = RunPlan { name: name.text.clone(), folder, spaces: Vec::new(), span: u.path_span };
+    program.runs.push(UsedRun { plan, files });
 }
 
 /// Whether two paths name one file, one of them perhaps from the working directory on.
@@ -75,10 +90,17 @@ struct Reader<'r> {
     open: Vec<(PathBuf, Option<Span>)>,
     done: FxHashSet<PathBuf>,
     files: Vec<Parse>,
+    /// Trained runs, with the files that use them.
+    used: Vec<(PathBuf, Use)>,
     diagnostics: Vec<Diagnostic>,
 }
 
-impl Reader<'_> {
+impl<'r> Reader<'r> {
+    fn new(loader: &'r dyn Loader, sources: &'r mut SourceMap) -> Self {
+        let (open, done, files) = Default::default();
+        Self { loader, sources, open, done, files, used: Vec::new(), diagnostics: Vec::new() }
+    }
+
     fn file(&mut self, path: &Path, used_at: Option<Span>) {
         if let Some(start) = self.open.iter().position(|(p, _)| same_file(p, path)) {
             return self.cycle(start, used_at);
@@ -96,12 +118,13 @@ impl Reader<'_> {
         self.diagnostics.append(&mut parse.diagnostics);
         self.open.push((path.to_path_buf(), used_at));
         for item in &parse.ast.items {
-            if let ItemKind::Use(u) = &item.kind
-                && u.run_as.is_none()
-            {
-                let target = plain(&path.parent().unwrap_or(Path::new("")).join(&u.path));
-                self.file(&target, Some(u.path_span));
+            let ItemKind::Use(u) = &item.kind else { continue };
+            if u.run_as.is_some() {
+                self.used.push((path.to_path_buf(), u.clone()));
+                continue;
             }
+            let target = plain(&path.parent().unwrap_or(Path::new("")).join(&u.path));
+            self.file(&target, Some(u.path_span));
         }
         self.open.pop();
         self.done.insert(path.to_path_buf());
@@ -150,7 +173,7 @@ pub fn plain(path: &Path) -> PathBuf {
 
 /// Checks a program. `overrides` are the `--set` values of consts.
 pub fn check(program: Program, sources: &SourceMap, overrides: FxHashMap<String, Const>) -> Analysis {
-    let Program { name, files, diagnostics } = program;
+    let Program { name, files, runs, diagnostics } = program;
     let mut c = Checker {
         sources,
         symbols: Symbols::default(),
@@ -162,6 +185,7 @@ pub fn check(program: Program, sources: &SourceMap, overrides: FxHashMap<String,
         data_at: FxHashMap::default(),
         broken_fields: FxHashSet::default(),
         tasks: Vec::new(),
+        taught: Vec::new(),
         losses: Vec::new(),
         memo: FxHashMap::default(),
         expanding: None,
@@ -176,7 +200,7 @@ pub fn check(program: Program, sources: &SourceMap, overrides: FxHashMap<String,
         overrides,
         diagnostics,
     };
-    collect(&mut c, &files);
+    collect(&mut c, &files, &runs);
     let metrics = items(&mut c);
     let train = c.training(&metrics);
     lints::names(&mut c, &files);
@@ -187,7 +211,8 @@ pub fn check(program: Program, sources: &SourceMap, overrides: FxHashMap<String,
     if errors == c.not_yet
         && let Some(train) = train
     {
-        let m = finish(&mut c, name, metrics, train, &reads);
+        let used = runs.iter().map(|run| brought(&c, &run.plan)).collect();
+        let m = finish(&mut c, name, metrics, train, &reads, used);
         lints::graph(&mut c.diagnostics, &m);
         notes = lints::notes(&m);
         model = Some(m);
@@ -208,8 +233,9 @@ pub fn check(program: Program, sources: &SourceMap, overrides: FxHashMap<String,
 }
 
 /// Declares the names of all files; lists of loops may name consts of any file.
-fn collect<'a>(c: &mut Checker<'a>, files: &'a [Parse]) {
-    for file in files {
+fn collect<'a>(c: &mut Checker<'a>, files: &'a [Parse], runs: &'a [UsedRun]) {
+    let all = || files.iter().chain(runs.iter().flat_map(|run| &run.files));
+    for file in all() {
         for item in &file.ast.items {
             if let ItemKind::Const(k) = &item.kind {
                 c.symbols.by_name.entry(k.name.text.as_str()).or_insert(Symbol {
@@ -224,8 +250,9 @@ fn collect<'a>(c: &mut Checker<'a>, files: &'a [Parse]) {
             }
         }
     }
+    c.symbols.runs = run_of_files(runs);
     let mut lists: FxHashMap<Span, Result<Const, Diagnostic>> = FxHashMap::default();
-    for file in files {
+    for file in all() {
         loops(c, &file.ast.items, &mut lists);
     }
     let consts =
@@ -234,12 +261,18 @@ fn collect<'a>(c: &mut Checker<'a>, files: &'a [Parse]) {
     let tolerated = FxHashSet::default();
     let (symbols, alone) = (Symbols::default(), Family::alone());
     let mut collector = Collector { symbols, consts: &consts, alone, diagnostics: &mut found, tolerated };
-    for file in files {
+    for file in all() {
         collector.items(&file.ast.items, &Rc::default());
     }
     c.symbols = collector.symbols;
+    c.symbols.runs = run_of_files(runs);
     c.tolerated.extend(collector.tolerated);
     c.diagnostics.append(&mut found);
+}
+
+/// The run that each file of a run belongs to.
+fn run_of_files(runs: &[UsedRun]) -> FxHashMap<FileId, String> {
+    runs.iter().flat_map(|run| run.files.iter().map(|file| (file.file, run.plan.name.clone()))).collect()
 }
 
 fn loops<'a>(
@@ -252,7 +285,7 @@ fn loops<'a>(
             let before = c.diagnostics.len();
             let value = c.constant(&f.list, &Scope::default());
             let value = match (value, &f.list.kind) {
-                (Ok(Const::Word(word)), ExprKind::Name(name)) if !c.symbols.by_name.contains_key(word.as_str()) => {
+                (Ok(Const::Word(word)), ExprKind::Name(name)) if c.symbols.named(&word, name.span).is_none() => {
                     Err(c.unknown_const(name, &Scope::default()))
                 }
                 (value, _) => value,
@@ -272,7 +305,7 @@ fn loops<'a>(
 
 /// Evaluates every item, whether another one names it or not.
 fn items(c: &mut Checker<'_>) -> Vec<MetricPlan> {
-    let symbols: Vec<Symbol<'_>> = c.symbols.by_name.values().cloned().collect();
+    let symbols: Vec<Symbol<'_>> = c.symbols.own().cloned().collect();
     for symbol in symbols.iter().filter(|s| s.kind == SymbolKind::Data) {
         for member in symbol.distinct() {
             c.as_member(symbol, member, |c| c.data_item(symbol, member));
@@ -310,9 +343,6 @@ fn item<'a>(c: &mut Checker<'a>, symbol: &Symbol<'a>, member: usize) {
             }
         }
         SymbolKind::Loss => loss(c, symbol, member),
-        SymbolKind::Run => {
-            c.item(symbol.name, Some(member), symbol.span, &scope);
-        }
         _ => {}
     }
 }
@@ -371,6 +401,15 @@ fn loss<'a>(c: &mut Checker<'a>, symbol: &Symbol<'a>, member: usize) {
     c.losses.push(LossData { name, node, weight, settings, scope, span: symbol.span });
 }
 
+/// A run with the label spaces of those of its tasks that the program uses.
+fn brought(c: &Checker<'_>, run: &RunPlan) -> RunPlan {
+    let tasks = c.taught.iter().filter(|task| run.own(&task.name).is_some());
+    let mut spaces: Vec<usize> = tasks.filter_map(|task| Some(task.head.space?.0)).collect();
+    spaces.sort_unstable();
+    spaces.dedup();
+    RunPlan { spaces, ..run.clone() }
+}
+
 /// The model of a program without mistakes.
 fn finish(
     c: &mut Checker<'_>,
@@ -378,6 +417,7 @@ fn finish(
     metrics: Vec<MetricPlan>,
     train: crate::plan::TrainPlan,
     reads: &[Vec<TaskId>],
+    runs: Vec<RunPlan>,
 ) -> Model {
     let mut tasks = Vec::with_capacity(reads.len());
     for (i, reads) in reads.iter().enumerate() {
@@ -404,6 +444,7 @@ fn finish(
         train,
         stage_places: std::mem::take(&mut c.stage_places),
         balances: std::mem::take(&mut c.balances),
+        runs,
         not_run,
     }
 }

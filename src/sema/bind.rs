@@ -63,7 +63,7 @@ impl<'a> Checker<'a> {
         if let Some(word) = s.loops.get(&name.text) {
             return Ok(Const::of_word(word));
         }
-        match self.symbols.by_name.get(name.text.as_str()) {
+        match self.symbols.named(&name.text, name.span) {
             Some(symbol) if symbol.kind == SymbolKind::Const => {
                 let key = symbol.name;
                 match self.item(key, None, name.span, s) {
@@ -89,7 +89,7 @@ impl<'a> Checker<'a> {
                 Some((_, value)) => matches!(value, Val::Const(_)),
                 None if s.loops.get(&name.text).is_some_and(|w| !matches!(Const::of_word(w), Const::Word(_))) => true,
                 None => {
-                    let item = self.symbols.by_name.get(name.text.as_str());
+                    let item = self.symbols.named(&name.text, name.span);
                     item.is_some_and(|i| i.kind == SymbolKind::Const)
                 }
             },
@@ -319,7 +319,7 @@ impl<'a> Checker<'a> {
                 let value = self.constant(e, s)?;
                 if let (Const::Word(word), ExprKind::Name(name)) = (&value, &e.kind)
                     && *word == name.text
-                    && !self.symbols.by_name.contains_key(word.as_str())
+                    && self.symbols.named(word, name.span).is_none()
                 {
                     return Err(self.unknown_const(name, s));
                 }

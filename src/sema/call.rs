@@ -21,6 +21,16 @@ pub type Checked<T> = Result<T, Reported>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId(pub usize);
 
+impl TaskId {
+    /// Tasks from here on are those of trained runs.
+    pub const OF_RUNS: usize = 1 << 30;
+
+    /// Whether the task is one of a trained run.
+    pub fn is_of_run(self) -> bool {
+        self.0 >= Self::OF_RUNS
+    }
+}
+
 /// What an expression means.
 #[derive(Clone, Debug)]
 pub enum Val<'a> {

@@ -7,7 +7,7 @@ use super::call::{Bound, Call, Checked, Reported, Scope, TaskId, Val};
 use super::consts::Const;
 use super::graph::{Graph, Node, NodeId, ParamId, Site, SpaceSource, Spaces};
 use super::model::{Balance, LossData, StagePlaces, TaskData};
-use super::symbols::Symbols;
+use super::symbols::{Symbol, Symbols};
 use super::types::{DataId, Example, On, Shown, SpaceId, Symbol as WidthSymbol, Ty, Width, show_width};
 use crate::data::spec::DataSpec;
 use crate::diagnostics::{Diagnostic, codes};
@@ -36,6 +36,8 @@ pub struct Checker<'a> {
     pub broken_fields: FxHashSet<(DataId, String)>,
     /// Tasks in the order met.
     pub tasks: Vec<TaskData<'a>>,
+    /// Tasks of trained runs that the program uses, which it does not train.
+    pub taught: Vec<TaskData<'a>>,
     /// Loss items.
     pub losses: Vec<LossData<'a>>,
     /// Results and open evaluations of items.
@@ -128,7 +130,7 @@ impl<'a> Checker<'a> {
                 ("a function that still waits for its input".into(), Some("give it one with `x |> …`".into()))
             }
             Val::Task(t) | Val::Applied(t, _) => {
-                let name = self.tasks[t.0].name.clone();
+                let name = self.task(*t).name.clone();
                 ("a task".into(), Some(format!("name one of its outputs, such as `{name}.probs` or `{name}.label`")))
             }
             Val::Tasks(_) => ("a family of tasks".into(), Some("name one of its outputs, such as `.probs`".into())),
@@ -361,9 +363,18 @@ impl<'a> Checker<'a> {
         self.spaces.get(name, from)
     }
 
-    /// The tasks that an expression left to an operation names.
+    /// A task of the program, or of a run that it uses.
     pub fn task(&self, id: TaskId) -> &TaskData<'a> {
-        &self.tasks[id.0]
+        if id.is_of_run() { &self.taught[id.0 - TaskId::OF_RUNS] } else { &self.tasks[id.0] }
+    }
+
+    pub(super) fn task_mut(&mut self, id: TaskId) -> &mut TaskData<'a> {
+        if id.is_of_run() { &mut self.taught[id.0 - TaskId::OF_RUNS] } else { &mut self.tasks[id.0] }
+    }
+
+    /// The id of the task that is declared next.
+    pub(super) fn next_task(&self, symbol: &Symbol<'a>) -> TaskId {
+        TaskId(if symbol.is_of_run() { TaskId::OF_RUNS + self.taught.len() } else { self.tasks.len() })
     }
 
     /// A call of an operation from inside another's lowering, on a node.

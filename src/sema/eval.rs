@@ -114,7 +114,7 @@ impl<'a> Checker<'a> {
             return Some(value.clone());
         }
         if let Some(word) = s.loops.get(&name.text) {
-            return Some(match self.symbols.by_name.get(word.as_str()) {
+            return Some(match self.symbols.named(word, name.span) {
                 Some(symbol) => {
                     let key = symbol.name;
                     self.item(key, None, name.span, s)
@@ -122,7 +122,7 @@ impl<'a> Checker<'a> {
                 None => Val::Const(Const::of_word(word)),
             });
         }
-        if let Some(symbol) = self.symbols.by_name.get(name.text.as_str()) {
+        if let Some(symbol) = self.symbols.named(&name.text, name.span) {
             let key = symbol.name;
             return Some(self.item(key, None, name.span, s));
         }
@@ -232,10 +232,10 @@ impl<'a> Checker<'a> {
     ) -> Val<'a> {
         let local = s.locals.iter().any(|(n, _)| *n == name.text) || s.loops.contains_key(&name.text);
         if !local {
-            if name.text == "index" && !self.symbols.by_name.contains_key("index") {
+            if name.text == "index" && self.symbols.named("index", name.span).is_none() {
                 return self.family_index(name, args, s);
             }
-            match self.symbols.by_name.get(name.text.as_str()) {
+            match self.symbols.named(&name.text, name.span) {
                 Some(symbol) if symbol.kind == SymbolKind::Def => {
                     let crate::syntax::ast::ItemKind::Def(def) = &symbol.item.kind else { return Val::Error };
                     return self.recipe(def, args, piped, name.span, s);
@@ -256,7 +256,7 @@ impl<'a> Checker<'a> {
         self.call_value(f, name.span, args, piped, s)
     }
 
-    fn call_value(
+    pub(super) fn call_value(
         &mut self,
         f: Val<'a>,
         span: Span,

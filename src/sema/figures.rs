@@ -152,7 +152,7 @@ impl<'a> Checker<'a> {
     fn data_of(&self, tasks: &[TaskId]) -> Option<BTreeSet<DataId>> {
         let mut data = BTreeSet::new();
         for task in tasks {
-            data.extend(self.tasks[task.0].built.as_ref()?.on.example.members());
+            data.extend(self.task(*task).built.as_ref()?.on.example.members());
         }
         Some(data)
     }
@@ -199,7 +199,7 @@ impl<'a> Checker<'a> {
     /// Reports a task where one of its metrics is needed.
     fn bare_task(&mut self, symbol: &Symbol<'a>, span: Span, s: &Scope<'a>) -> Option<Figure> {
         let task = self.task_head(symbol, symbol.distinct().first().copied()?, span).ok()?;
-        let metrics = self.tasks[task.0].kind.metrics();
+        let metrics = self.task(task).kind.metrics();
         let written = self.sources.text(span);
         let d = Diagnostic::new(
             codes::WRONG_KIND,
@@ -214,6 +214,12 @@ impl<'a> Checker<'a> {
     /// A task's metric, or the mean of it over a family. `loss` is the loss on the examples judged.
     fn task_figure(&mut self, base: &'a Expr, metric: &'a Ident, s: &Scope<'a>) -> Option<Figure> {
         let tasks = self.tasks_named(base, s).ok()?;
+        if tasks.iter().any(|t| t.is_of_run()) {
+            let message = "a task of a trained run is not measured here";
+            let d = Diagnostic::new(codes::WRONG_KIND, base.span, message);
+            self.error_in(s, d.help("measure a task of this program, such as one that learns from it by `distill`"));
+            return None;
+        }
         let kind = self.tasks[tasks.first()?.0].kind;
         if metric.text != "loss" {
             self.measures(metric, kind, s).ok()?;

@@ -206,6 +206,9 @@ impl Graph {
         if node.op == "field" {
             return field_of(node).into_iter().collect();
         }
+        if node.op == "rewritten" {
+            return self.token_fields(node.inputs[0]);
+        }
         node.inputs.iter().flat_map(|i| self.token_fields(*i)).collect()
     }
 }

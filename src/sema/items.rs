@@ -70,10 +70,7 @@ impl<'a> Checker<'a> {
                         .help("a loss or metric is reported as it is; name the values that it is made of"),
                 )
             }
-            SymbolKind::Run => {
-                let message = format!("this build does not read trained runs such as '{}' yet", symbol.name);
-                self.fail(s, Diagnostic::new(codes::NOT_RUN_YET, span, message))
-            }
+            SymbolKind::Run => self.run_as_value(symbol, span, s),
         }
     }
 
@@ -193,15 +190,21 @@ impl<'a> Checker<'a> {
 
     /// `reviews[books]`, `private[domain]`.
     pub(super) fn index(&mut self, base: &'a Expr, indices: &'a [Expr], s: &Scope<'a>) -> Val<'a> {
-        let ExprKind::Name(name) = &base.kind else {
+        let symbol = match &base.kind {
+            ExprKind::Name(name) => match self.symbols.named(&name.text, name.span).cloned() {
+                Some(symbol) => Some(Ok(symbol)),
+                None => return self.unknown(name, super::eval::Meant::Value, s),
+            },
+            ExprKind::Member { base, name } => self.of_run(base, name, s),
+            _ => None,
+        };
+        let Some(symbol) = symbol else {
             self.eval(base, s);
             return self.fail(s, Diagnostic::new(codes::WRONG_KIND, base.span, "only a family can be indexed"));
         };
-        let Some(symbol) = self.symbols.by_name.get(name.text.as_str()).cloned() else {
-            return self.unknown(name, super::eval::Meant::Value, s);
-        };
-        match self.member_position(&symbol, indices, name.span, s) {
-            Ok(member) => self.item(symbol.name, Some(member), name.span, s),
+        let Ok(symbol) = symbol else { return Val::Error };
+        match self.member_position(&symbol, indices, base.span, s) {
+            Ok(member) => self.item(symbol.name, Some(member), base.span, s),
             Err(Reported) => Val::Error,
         }
     }

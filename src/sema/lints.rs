@@ -29,7 +29,7 @@ pub(super) fn names(c: &mut Checker<'_>, files: &[Parse]) {
         });
     }
     let mut unused = Vec::new();
-    for symbol in c.symbols.by_name.values() {
+    for symbol in c.symbols.own() {
         let counts = matches!(symbol.kind, SymbolKind::Layer | SymbolKind::Let | SymbolKind::Def);
         if counts && !used.contains(symbol.name) && !c.tolerated.contains(symbol.name) {
             let what = match symbol.kind {
@@ -81,12 +81,12 @@ fn at_prediction(graph: &Graph, id: NodeId) -> &[NodeId] {
 /// Gold that a prediction reads: `.gold`, or a field that is a task's gold.
 pub(super) fn gold_leaks(c: &mut Checker<'_>) {
     let built: Vec<(String, Span, NodeId, Option<NodeId>)> =
-        c.tasks.iter().filter_map(|t| t.built.as_ref().map(|b| (t.name.clone(), t.span, b.hidden, b.gold))).collect();
+        c.tasks.iter().filter_map(|t| t.built.as_ref().map(|b| (t.name.clone(), t.span, b.logits, b.gold))).collect();
     let golds: FxHashSet<_> = built.iter().filter_map(|b| b.3).flat_map(|g| fields_under(&c.graph, g)).collect();
     let mut found = Vec::new();
     let mut seen = FxHashSet::default();
-    for (name, at, hidden, _) in &built {
-        let mut open = vec![(*hidden, *at)];
+    for (name, at, logits, _) in &built {
+        let mut open = vec![(*logits, *at)];
         while let Some((id, user)) = open.pop() {
             let node = c.graph.node(id);
             if !seen.insert(id) {

@@ -19,6 +19,7 @@ pub mod model;
 mod outputs;
 mod paths;
 pub mod references;
+pub mod runs;
 mod signatures;
 pub mod suggest;
 pub mod symbols;

@@ -7,7 +7,7 @@ use super::graph::{Graph, NodeId, ParamId, Site, Space};
 use super::types::{On, SpaceId, Width};
 use crate::data::spec::DataSpec;
 use crate::ops::TaskKind;
-use crate::plan::{MetricPlan, TrainPlan};
+use crate::plan::{MetricPlan, RunPlan, TrainPlan};
 use crate::source::Span;
 
 /// A task.
@@ -48,6 +48,8 @@ pub struct Head<'a> {
     pub gold: Option<(NodeId, Span)>,
     /// Its label space.
     pub space: Option<SpaceId>,
+    /// What `over` sums its places by.
+    pub over: Option<(NodeId, Span)>,
     /// `softmax`, `crf`, `mse`, …
     pub form: &'static str,
     /// The loop names around it.
@@ -116,6 +118,8 @@ pub struct Model {
     pub stage_places: Vec<StagePlaces>,
     /// The ways to balance that are asked for.
     pub balances: Vec<Balance>,
+    /// Trained runs that it uses.
+    pub runs: Vec<RunPlan>,
     /// Operations that this build checks but does not run, with their places.
     pub not_run: Vec<(String, Span)>,
 }

@@ -42,7 +42,7 @@ impl<'a> Checker<'a> {
         if !lets_alone {
             return;
         }
-        let symbols: Vec<Symbol<'a>> = self.symbols.by_name.values().cloned().collect();
+        let symbols: Vec<Symbol<'a>> = self.symbols.own().cloned().collect();
         for symbol in symbols {
             for member in symbol.distinct() {
                 let open = matches!(self.memo.get(&Key { name: symbol.name, member, head: false }), Some(State::Open));
@@ -89,6 +89,10 @@ impl<'a> Checker<'a> {
             ExprKind::Error => Err(Reported),
             ExprKind::Name(name) => self.owner_prefixes(name, s),
             ExprKind::Member { base, name } => {
+                if let Some(symbol) = self.of_run(base, name, s) {
+                    let symbol = symbol?;
+                    return Ok(symbol.distinct().into_iter().flat_map(|m| self.member_prefixes(&symbol, m)).collect());
+                }
                 let owners = self.path_prefixes(base, s)?;
                 self.part_prefixes(&owners, base.span, name, s)
             }
@@ -115,7 +119,7 @@ impl<'a> Checker<'a> {
                 }
             }
             Some(Val::Task(t)) => {
-                let task = &self.tasks[t.0];
+                let task = self.task(*t);
                 return Ok(vec![task.name.clone(), task.head.path.clone()]);
             }
             _ => {}

@@ -51,7 +51,7 @@ impl<'a> Checker<'a> {
         }
         let Ty::Vector(_, width) = ty else { return true };
         match &last.kind {
-            ExprKind::Name(n) if !self.symbols.by_name.contains_key(n.text.as_str()) => {
+            ExprKind::Name(n) if self.symbols.named(&n.text, n.span).is_none() => {
                 let shown = self.show_width(width);
                 axes.entry(n.text.clone()).or_insert_with(|| shown.clone()) == &shown
             }

@@ -1,7 +1,7 @@
 //! What a program declares: names, families and their members, before anything is evaluated.
 
 use litemap::LiteMap;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::rc::Rc;
 
 use indexmap::IndexMap;
@@ -10,7 +10,7 @@ use rustc_hash::FxBuildHasher;
 use super::consts::Const;
 use super::suggest;
 use crate::diagnostics::{Diagnostic, codes};
-use crate::source::Span;
+use crate::source::{FileId, Span};
 use crate::syntax::ast::{self, Decl, Item, ItemKind};
 
 /// What kind of thing a name is.
@@ -81,6 +81,11 @@ pub struct Symbol<'a> {
 }
 
 impl Symbol<'_> {
+    /// Whether it comes from a trained run: no name in a program has a point.
+    pub fn is_of_run(&self) -> bool {
+        self.name.contains('.')
+    }
+
     /// Whether it exists once for each member of a loop.
     pub fn is_family(&self) -> bool {
         !self.index.is_empty()
@@ -113,9 +118,24 @@ pub struct Symbols<'a> {
     pub by_name: IndexMap<&'a str, Symbol<'a>, FxBuildHasher>,
     /// The `train` block, when there is one.
     pub train: Option<&'a ast::Train>,
+    /// The trained runs whose programs some files are.
+    pub runs: FxHashMap<FileId, String>,
 }
 
 impl<'a> Symbols<'a> {
+    /// What `name` means where it is written: in the program of a run, one of the run's items, or
+    /// a data set of this program.
+    pub fn named(&self, name: &str, at: Span) -> Option<&Symbol<'a>> {
+        let Some(run) = self.runs.get(&at.file) else { return self.by_name.get(name) };
+        let data = || self.by_name.get(name).filter(|s| s.kind == SymbolKind::Data);
+        self.by_name.get(format!("{run}.{name}").as_str()).or_else(data)
+    }
+
+    /// The items of the program itself.
+    pub fn own(&self) -> impl Iterator<Item = &Symbol<'a>> {
+        self.by_name.values().filter(|s| !s.is_of_run())
+    }
+
     /// The names closest to `name` among those that `fits`.
     pub fn nearest(&self, name: &str, fits: impl Fn(SymbolKind) -> bool) -> Option<&'a str> {
         suggest::nearest(name, self.by_name.values().filter(|s| fits(s.kind)).map(|s| s.name))

@@ -33,7 +33,9 @@ impl<'a> Checker<'a> {
         let site = self.site(&scope, task.decl.span);
         let path = format!("{name}.head");
         let outside = Scope { in_loss: false, ..scope.clone() };
-        let head = Head { site, path, settings: own, gold: gold.ok().flatten(), space: None, form: "", scope: outside };
+        let gold_node = gold.ok().flatten();
+        let head =
+            Head { site, path, settings: own, gold: gold_node, space: None, over: None, form: "", scope: outside };
         let mut request = HeadRequest { head, span: task.head_span };
         if gold.is_ok() {
             kind.head(self, &mut request)?;
@@ -53,11 +55,12 @@ impl<'a> Checker<'a> {
         if let Some(e) = settings.any("metric") {
             self.task_metric(e, kind);
         }
-        let id = TaskId(self.tasks.len());
+        let id = self.next_task(&symbol);
         let family = symbol.is_family().then(|| symbol.name.to_string());
         scope.in_loss = false;
         let declared = (symbol.name, member);
-        self.tasks.push(TaskData {
+        let tasks = if id.is_of_run() { &mut self.taught } else { &mut self.tasks };
+        tasks.push(TaskData {
             declared,
             name,
             family,
@@ -193,7 +196,7 @@ impl<'a> Checker<'a> {
         if name.text == head.form {
             return;
         }
-        let Some(symbol) = self.symbols.by_name.get(name.text.as_str()).cloned() else {
+        let Some(symbol) = self.symbols.named(&name.text, name.span).cloned() else {
             let forms = head.settings.signature;
             let message = format!("a `{}` task has no head '{}'", forms.name, name.text);
             let tasks = self.symbols.nearest(&name.text, |k| k == SymbolKind::Task);
@@ -219,7 +222,7 @@ impl<'a> Checker<'a> {
             return;
         }
         let Ok(other) = self.task_head(&symbol, 0, name.span) else { return };
-        let other = &self.tasks[other.0];
+        let other = self.task(other);
         if let Some(feedback) = other.head.settings.span("feedback") {
             let message = "a head that reads its previous label is not shared with another task";
             let d = Diagnostic::new(codes::TASK_HEAD, name.span, message)
@@ -282,7 +285,7 @@ impl<'a> Checker<'a> {
 
     /// The nodes of a task: evaluates what it reads, once.
     pub(crate) fn built(&mut self, id: TaskId, span: Span) -> Checked<Built> {
-        if let Some(built) = &self.tasks[id.0].built {
+        if let Some(built) = &self.task(id).built {
             return Ok(built.clone());
         }
         let Some((symbol, member)) = self.task_symbol(id) else { return Err(Reported) };
@@ -291,25 +294,23 @@ impl<'a> Checker<'a> {
             return Err(Reported);
         }
         let ItemKind::Task(task) = &symbol.item.kind else { return Err(Reported) };
-        let scope = self.tasks[id.0].scope.clone();
+        let scope = self.task(id).scope.clone();
         self.evaluate(key, span, |c| {
             let value = c.eval(&task.input, &scope);
             let Ok(x) = c.value_node(&value, task.input.span, &scope) else { return Val::Error };
-            if let Ok(built) = c.build_head(id, x, task.input.span, c.tasks[id.0].head.gold) {
-                c.tasks[id.0].built = Some(built);
+            if let Ok(built) = c.build_head(id, x, task.input.span, c.task(id).head.gold) {
+                c.task_mut(id).built = Some(built);
             }
             Val::Task(id)
         });
-        self.tasks[id.0].built.clone().ok_or(Reported)
+        self.task(id).built.clone().ok_or(Reported)
     }
 
     fn build_head(&mut self, id: TaskId, x: NodeId, at: Span, gold: Option<(NodeId, Span)>) -> Checked<Built> {
-        let t = &self.tasks[id.0];
+        let t = self.task(id);
         let (kind, mut head) = (t.kind, t.head.clone());
-        for name in ["vote", "over"] {
-            if let Some(value) = t.settings.get(name) {
-                head.settings.given.insert(name, value.clone());
-            }
+        if let Some(value) = t.settings.get("vote") {
+            head.settings.given.insert("vote", value.clone());
         }
         let x = match t.settings.float("dropout") {
             Some(p) if p > 0.0 => {
@@ -328,11 +329,26 @@ impl<'a> Checker<'a> {
             }
             _ => x,
         };
+        head.over = self.over(id)?;
         kind.build(self, &head, x, at, gold)
     }
 
+    /// The distribution that `over` names.
+    fn over(&mut self, id: TaskId) -> Checked<Option<(NodeId, Span)>> {
+        let Some(e) = self.task(id).settings.any("over") else { return Ok(None) };
+        let kind = self.task(id).kind.signature().name;
+        if kind != "classify" {
+            let message = format!("this build sums no `{kind}` task over an axis yet");
+            let d = Diagnostic::new(codes::NOT_RUN_YET, e.span, message);
+            return Err(self.error(d.help("`over` stands in `classify` tasks")));
+        }
+        let scope = self.task(id).scope.clone();
+        let p = self.eval(e, &scope);
+        Ok(Some((self.value_node(&p, e.span, &scope)?, e.span)))
+    }
+
     pub(super) fn task_symbol(&self, id: TaskId) -> Option<(Symbol<'a>, usize)> {
-        let (name, member) = self.tasks.get(id.0)?.declared;
+        let (name, member) = self.task(id).declared;
         Some((self.symbols.by_name[name].clone(), member))
     }
 
@@ -357,6 +373,14 @@ impl<'a> Checker<'a> {
     /// `data.field`, `task.output`, `candidates.part`.
     pub(super) fn member(&mut self, base: &'a Expr, name: &'a Ident, args: &'a [Arg], s: &Scope<'a>) -> Val<'a> {
         let span = base.span.to(name.span);
+        match self.of_run(base, name, s) {
+            Some(Ok(symbol)) => {
+                let value = self.item(symbol.name, None, span, s);
+                return if args.is_empty() { value } else { self.call_value(value, span, args, None, s) };
+            }
+            Some(Err(Reported)) => return Val::Error,
+            None => {}
+        }
         match self.eval(base, s) {
             Val::Error => Val::Error,
             Val::Data(on) => self.field_value(&on, name, s),
@@ -385,10 +409,10 @@ impl<'a> Checker<'a> {
         span: Span,
         s: &Scope<'a>,
     ) -> Val<'a> {
-        let kind = self.tasks[id.0].kind;
+        let kind = self.task(id).kind;
         let known = ops::tasks::outputs().any(|o| o == name.text) || kind.metrics().contains(&name.text.as_str());
         if !known {
-            let task = self.tasks[id.0].name.clone();
+            let task = self.task(id).name.clone();
             let message = format!("the task '{task}' has no output '{}'", name.text);
             let mut d = Diagnostic::new(codes::UNKNOWN_FIELD, name.span, message);
             d = match suggest::nearest(&name.text, ops::tasks::outputs()) {
@@ -410,15 +434,15 @@ impl<'a> Checker<'a> {
     }
 
     fn applied_head(&mut self, id: TaskId, x: NodeId, span: Span) -> Checked<Built> {
-        if let Some(feedback) = self.tasks[id.0].head.settings.span("feedback") {
+        if let Some(feedback) = self.task(id).head.settings.span("feedback") {
             let message = format!(
                 "the head of '{}' reads its own previous label, so it reads no other value",
-                self.tasks[id.0].name
+                self.task(id).name
             );
             let d = Diagnostic::new(codes::TASK_HEAD, span, message).also(feedback, "here it reads its previous label");
             return Err(self.error(d.help("leave out `feedback`, or give the other value a task of its own")));
         }
-        let gold = self.tasks[id.0].head.gold.filter(|(g, _)| {
+        let gold = self.task(id).head.gold.filter(|(g, _)| {
             let (gold, value) = (self.graph.ty(*g).on(), self.graph.ty(x).on());
             gold.zip(value)
                 .is_some_and(|(a, b)| a.example == b.example && a.axes.iter().all(|axis| b.axes.contains(axis)))
@@ -436,7 +460,7 @@ impl<'a> Checker<'a> {
         s: &Scope<'a>,
     ) -> Checked<Val<'a>> {
         let missing = |c: &mut Self, what: &str| {
-            let task = c.tasks[id.0].name.clone();
+            let task = c.task(id).name.clone();
             let d = Diagnostic::new(codes::UNKNOWN_FIELD, name.span, format!("the task '{task}' has no {what}"));
             c.error_in(s, d.help(format!("read what it predicts, such as `{task}.label`")))
         };
@@ -456,13 +480,24 @@ impl<'a> Checker<'a> {
             "embedding" => return self.embedding_output(id, built, args, span, s).map(Val::Node),
             "top" => {
                 let mut on = built.on.examples();
-                on.axes = [format!("{}.top", self.tasks[id.0].name).into()].into();
+                on.axes = [format!("{}.top", self.task(id).name).into()].into();
                 self.bind_args(&ops::tasks::TOP, args, name.span, s);
                 return Ok(Val::Top(id, on));
             }
             "sample" => {
                 let probs = built.probs.ok_or(()).map_err(|()| missing(self, "probabilities to draw from"))?;
-                self.drawn_label(id, [built.label, probs], span)
+                let drawn = self.drawn_label(id, [built.label, probs], span);
+                match self.chosen_words(built) {
+                    Some((chosen, space)) => ops::replaced::text_of(self, chosen, drawn, space, &built.on, span),
+                    None => drawn,
+                }
+            }
+            "replaced" => {
+                let of_mlm = self.chosen_words(built).zip(built.probs);
+                let ((chosen, _), probs) =
+                    of_mlm.ok_or(()).map_err(|()| missing(self, "corrupted words that it could replace"))?;
+                let drawn = self.drawn_label(id, [built.label, probs], span);
+                ops::replaced::flags_of(self, chosen, drawn, &built.on, span)
             }
             "states" | "words" => {
                 let ty = Ty::Vector(built.on.clone(), built.width.clone());
@@ -520,7 +555,7 @@ impl<'a> Checker<'a> {
     ) -> Checked<NodeId> {
         let bound = self.bind_args(&ops::tasks::EMBEDDING, args, span, s);
         let Some(d) = bound.width("d") else { return Err(Reported) };
-        let task = self.tasks[id.0].clone();
+        let task = self.task(id).clone();
         let (Some(probs), Some(space)) = (built.probs, task.head.space) else {
             let message = format!("the task '{}' has no labels to embed", task.name);
             return Err(self.error_in(s, Diagnostic::new(codes::UNKNOWN_FIELD, span, message)));
@@ -549,7 +584,7 @@ impl<'a> Checker<'a> {
             "hidden" => Ty::Vector(on.clone(), built.width.clone()),
             "score" | "f1" => Ty::Vector(on.clone(), 1.into()),
             "correct" => Ty::Gold(on.clone(), GoldKind::Choice, None),
-            "label" => match self.tasks[id.0].head.space {
+            "label" => match self.task(id).head.space {
                 Some(space) => Ty::Label(on.clone(), space),
                 None => Ty::Vector(on.clone(), 1.into()),
             },

@@ -138,6 +138,7 @@ pub fn plan() -> Plan {
         losses: vec![item],
         metrics: vec![],
         train: TrainPlan { seed: 7, device: "cpu".into(), precision: "f32".into(), stages: vec![stage()] },
+        runs: vec![],
     }
 }
 

@@ -1,6 +1,7 @@
 //! `classify`: one label for an example, or for each place of an axis that votes.
 
-use super::heads::{self, Projection};
+use super::heads::{self, Input, Projection};
+use crate::ops::over::summed;
 use crate::ops::signature::*;
 use crate::ops::{HeadRequest, TaskKind, attrs};
 use crate::sema::call::Checked;
@@ -53,28 +54,21 @@ impl TaskKind for Classify {
     ) -> Checked<Built> {
         let input = heads::vector_input(c, "classify", x, at)?;
         let votes = head.settings.bool("vote");
-        heads::one_vector(c, "classify", &input, at, votes || head.settings.any("over").is_some())?;
+        heads::one_vector(c, "classify", &input, at, votes || head.over.is_some())?;
         let Some(space) = head.space else { return Err(crate::sema::call::Reported) };
         let Projection { logits, probs } = heads::softmax_head(c, head, &input, space, at)?;
-        let label = heads::label_node(c, "argmax", vec![logits], &input.on, space, at);
-        let gold = heads::aligned_gold(c, gold, &input, at)?;
-        let loss = gold.map(|g| heads::softmax_loss(c, head, logits, g, &input.on, at)).transpose()?;
-        let loss = match (loss, head.settings.any("over")) {
-            (Some(loss), Some(_)) => {
-                let ty = c.graph.ty(loss).clone();
-                Some(c.plain("over", vec![loss], attrs([]), ty, at))
+        let (logits, probs, on) = match head.over {
+            None => (logits, probs, input.on),
+            Some(p) => {
+                let (logits, on) = summed(c, (logits, &input.on), p)?;
+                let ty = c.graph.ty(logits).clone();
+                (logits, c.plain("softmax", vec![logits], attrs([]), ty, at), on)
             }
-            (loss, _) => loss,
         };
-        Ok(Built {
-            on: input.on,
-            hidden: input.node,
-            width: input.width,
-            logits,
-            probs: Some(probs),
-            label,
-            gold,
-            loss,
-        })
+        let label = heads::label_node(c, "argmax", vec![logits], &on, space, at);
+        let read = Input { node: logits, on: on.clone(), width: space.into() };
+        let gold = heads::aligned_gold(c, gold, &read, at)?;
+        let loss = gold.map(|g| heads::softmax_loss(c, head, logits, g, &on, at)).transpose()?;
+        Ok(Built { on, hidden: input.node, width: input.width, logits, probs: Some(probs), label, gold, loss })
     }
 }

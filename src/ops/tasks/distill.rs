@@ -120,7 +120,7 @@ fn taught(c: &Checker<'_>, gold: NodeId) -> Option<SpaceId> {
     while let ("detach" | "softmax", Some(inner)) = (node.op, node.inputs.first()) {
         node = c.graph.node(*inner);
     }
-    let heads = c.tasks.iter().filter(|_| matches!(node.op, "project" | "crf_probs"));
+    let heads = c.tasks.iter().chain(&c.taught).filter(|_| matches!(node.op, "project" | "crf_probs"));
     heads.map(|t| &t.head).find(|head| head.path == *node.path).and_then(|head| head.space)
 }
 

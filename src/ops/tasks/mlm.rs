@@ -56,7 +56,7 @@ impl TaskKind for Mlm {
             return lm::words(c, head, input, None, at);
         }
         let corrupt = corruption(c, x, at, gold)?;
-        let judged = judged(&mut c.graph, x, corrupt, &mut FxHashMap::default());
+        let judged = judged(&mut c.graph, x, &|id, _| id == corrupt, &mut FxHashMap::default());
         let node = c.graph.node(corrupt).clone();
         let mut attrs = node.attrs.clone();
         attrs.insert("space".into(), space.0.into());
@@ -103,16 +103,21 @@ fn corruption<'a>(c: &mut Checker<'a>, x: NodeId, at: Span, gold: Option<(NodeId
 }
 
 /// The value with its corruption acting in evaluation too.
-fn judged(graph: &mut Graph, id: NodeId, corrupt: NodeId, known: &mut FxHashMap<NodeId, NodeId>) -> NodeId {
+pub fn judged(
+    graph: &mut Graph,
+    id: NodeId,
+    corrupts: &dyn Fn(NodeId, &Node) -> bool,
+    known: &mut FxHashMap<NodeId, NodeId>,
+) -> NodeId {
     if let Some(done) = known.get(&id) {
         return *done;
     }
     let mut node = graph.node(id).clone();
-    let made = if id == corrupt {
+    let made = if corrupts(id, &node) {
         node.attrs.insert("judged".into(), true.into());
         graph.add(node)
     } else {
-        let inputs: Vec<NodeId> = node.inputs.iter().map(|input| judged(graph, *input, corrupt, known)).collect();
+        let inputs: Vec<NodeId> = node.inputs.iter().map(|input| judged(graph, *input, corrupts, known)).collect();
         if inputs == node.inputs { id } else { graph.add(Node { inputs, ..node }) }
     };
     known.insert(id, made);

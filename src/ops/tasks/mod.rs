@@ -1,6 +1,7 @@
 //! Kinds of tasks, one file each, and what every task has.
 
 pub mod classify;
+pub mod detect;
 pub mod distill;
 pub mod feedback;
 #[cfg(feature = "train")]
@@ -57,14 +58,14 @@ outputs! {
         "The expected embedding of the label.";
     LABEL, "label", &[arg("gold", Kind::Share, Default::Float(0.0), "How often the gold label stands instead, in training.")],
         "The predicted label, as one-hot or as an index for `embed`; passes no gradient.";
-    SAMPLE, "sample", &[], "A label drawn by its probability; passes no gradient.";
+    SAMPLE, "sample", &[], "A label drawn by its probability; of `mlm`, the text with the corrupted words drawn anew. Passes no gradient.";
     GOLD, "gold", &[], "The right label, which only training has; passes no gradient.";
     LOSS, "loss", &[], "−log p of the gold, summed over the places of an example.";
     TOP, "top", &[required("k", COUNT, "How many.")], "The best candidates of a task; passes no gradient.";
     STATES, "states", &[], "The states of a decoder of text.";
     WORDS, "words", &[], "The expected embeddings of the words that a decoder gives.";
     VOTED, "voted", &[], "The labels that most places voted for.";
-    REPLACED, "replaced", &[], "Whether each word is another than the original.";
+    REPLACED, "replaced", &[], "Of `mlm`: whether each word of `.sample` is another than the original.";
 }
 
 /// The names of what a task hands on.

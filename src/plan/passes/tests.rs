@@ -39,6 +39,7 @@ fn plan(sets: usize, nodes: Vec<Node>, tasks: &[(&str, usize, usize)]) -> Plan {
         losses: vec![],
         metrics: vec![],
         train: serde_json::from_value(train).expect("a train block"),
+        runs: vec![],
     }
 }
 

@@ -148,6 +148,7 @@ pub(crate) fn plan() -> Plan {
         }],
         metrics: vec![],
         train: TrainPlan { seed: 1, device: "cpu".into(), precision: "f32".into(), stages: vec![stage] },
+        runs: vec![],
     }
 }
 

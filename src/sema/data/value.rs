@@ -199,7 +199,7 @@ impl<'a> Checker<'a> {
                     Err(self.error_in(s, Diagnostic::new(codes::WRONG_KIND, inner.span, message)))
                 }
             },
-            Val::Task(t) => match self.tasks[t.0].head.space {
+            Val::Task(t) => match self.task(t).head.space {
                 Some(space) => Ok(space.into()),
                 None => {
                     Err(self.error_in(s, Diagnostic::new(codes::WRONG_KIND, inner.span, "this task has no labels")))

@@ -46,7 +46,8 @@ fn changed<'m>(m: &Model, losses: impl Iterator<Item = (NodeId, Option<&'m [Para
 /// The owners of the parameters that `is_one` picks, each at the place that makes them.
 fn owners(m: &Model, is_one: impl Fn(usize) -> bool) -> BTreeMap<Span, &str> {
     let mut owners = BTreeMap::new();
-    for (_, p) in m.graph.params.iter().enumerate().filter(|(i, _)| is_one(*i)) {
+    let is_own = |name: &str| m.runs.iter().all(|run| run.own(name).is_none());
+    for (_, p) in m.graph.params.iter().enumerate().filter(|(i, p)| is_one(*i) && is_own(&p.name)) {
         owners.entry(p.span).or_insert_with(|| owner(&p.name));
     }
     owners

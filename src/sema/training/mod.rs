@@ -183,7 +183,7 @@ impl<'a> Checker<'a> {
 
     /// Checks the `updates` of tasks and losses; the lists themselves are read when the model is made.
     fn check_updates(&mut self) {
-        let symbols: Vec<Symbol<'a>> = self.symbols.by_name.values().cloned().collect();
+        let symbols: Vec<Symbol<'a>> = self.symbols.own().cloned().collect();
         for symbol in symbols {
             let settings = match &symbol.item.kind {
                 ItemKind::Task(task) => &task.settings,

@@ -48,6 +48,18 @@ impl Trainee for Program {
         let on = |t: &usize| self.on(*t, data).cloned();
         self.judge(batch, tasks.iter().filter_map(|t| Some((*t, on(t)?))).collect())
     }
+
+    fn turn_ended(&mut self) -> Result<()> {
+        self.keep()
+    }
+
+    fn extra(&self) -> Result<Vec<(String, Tensor)>> {
+        Ok(self.kept())
+    }
+
+    fn set_extra(&mut self, find: &dyn Fn(&str) -> Option<Vec<f32>>) -> Result<()> {
+        self.set_kept(find)
+    }
 }
 
 impl Program {

@@ -3,20 +3,32 @@
 
 pub mod attention;
 pub mod biaffine;
+pub mod co_attention;
 pub mod combine;
 pub mod compare;
 pub mod conv;
 pub mod dense;
+pub mod experts;
 pub mod fields;
 pub mod formats;
 pub mod gradient;
+pub mod graph_attention;
+pub mod highway;
 pub mod internal;
+pub mod join;
+pub mod label_attention;
 pub mod later;
+pub mod memory;
 pub mod noise;
 pub mod pooling;
+pub mod reads;
 pub mod recurrent;
 mod reference;
+pub mod shift;
 pub mod signature;
+pub mod snapshot;
+pub mod sparsity;
+pub mod stitch;
 pub mod tasks;
 pub mod training;
 pub mod words;
@@ -125,6 +137,7 @@ static RUNNING: &[&dyn Operation] = &[
     &recurrent::GRU,
     &recurrent::BILSTM,
     &recurrent::BIGRU,
+    &reads::Coupled,
     &conv::Conv,
     &attention::Transformer,
     &attention::SelfAttention,
@@ -137,6 +150,19 @@ static RUNNING: &[&dyn Operation] = &[
     &dense::AddNorm,
     &dense::Mix,
     &biaffine::Biaffine,
+    &highway::Highway,
+    &co_attention::CoAttention,
+    &label_attention::LabelAttention,
+    &stitch::CROSS_STITCH,
+    &stitch::SLUICE,
+    &stitch::Column,
+    &experts::Experts,
+    &experts::Route,
+    &memory::Memory,
+    &graph_attention::GraphAttention,
+    &join::Join,
+    &join::Part,
+    &shift::Shift,
     &combine::Concat,
     &combine::ADD,
     &combine::SUBTRACT,
@@ -171,6 +197,8 @@ static RUNNING: &[&dyn Operation] = &[
     &compare::MIN,
     &compare::Orthogonal,
     &compare::L2,
+    &snapshot::Snapshot,
+    &sparsity::Sparsity,
     &internal::FIELD,
     &internal::INDEX,
     &internal::ONE_HOT,

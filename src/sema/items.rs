@@ -418,8 +418,18 @@ impl<'a> Checker<'a> {
             return Val::Error;
         }
         self.stack.push((key, span));
+        if let Some((_, _, nodes)) = &memo
+            && let [text] = nodes.as_slice()
+        {
+            scope.within = Some((name, member, *text));
+        }
+        let within = scope.within;
         let value = self.layer_body(layer, &symbol, inputs, span, scope);
         self.stack.pop();
+        let value = match within {
+            Some(layer_on) => self.ends_with_its_cell(layer_on, value, layer.body.span, s),
+            None => value,
+        };
         if let Some(memo) = memo {
             self.applied.insert(memo, value.clone());
         }

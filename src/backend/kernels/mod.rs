@@ -9,6 +9,8 @@ mod buffer;
 pub mod conv;
 mod conv_plain;
 pub mod crf;
+pub mod distance;
+pub mod edges;
 pub mod embedding;
 pub mod feedback;
 mod few;
@@ -26,6 +28,7 @@ pub mod shape;
 pub(crate) mod simd;
 pub mod softmax;
 mod steps;
+pub mod stitch;
 pub mod transformer;
 mod views;
 

@@ -3,6 +3,7 @@
 use candle_core::{Device, Tensor, Var};
 
 use super::{assert_close, check, compare, random, wide};
+use crate::backend::kernels::recurrent::coupled::{Cell, coupled};
 use crate::backend::kernels::recurrent::{Input, Projections, gru, lstm};
 use crate::backend::looked::Looked;
 use crate::backend::param::flat_params;
@@ -10,6 +11,19 @@ use crate::backend::rows::{Offsets, offsets_of};
 
 fn ragged() -> Offsets {
     offsets_of([2, 0, 4, 1])
+}
+
+#[test]
+fn cells_that_read_states() {
+    let offsets = offsets_of([3, 0, 1, 4]);
+    check(&[&[8, 21]], &[&[12, 3], &[3, 3]], &|x, p| {
+        coupled(&x[0], &offsets, &[Cell { w_hh: &p[0], w_hg: &p[1], reads: None }])
+    });
+    let shapes: [&[usize]; 6] = [&[12, 3], &[3, 3], &[6, 2], &[8, 2], &[2, 2], &[4, 3]];
+    check(&[&[8, 25]], &shapes, &|x, p| {
+        let cell = |i: usize, other| Cell { w_hh: &p[i], w_hg: &p[i + 1], reads: Some((other, &p[i + 2])) };
+        coupled(&x[0], &offsets, &[cell(0, 1), cell(3, 0)])
+    });
 }
 
 #[test]

@@ -138,6 +138,12 @@ const SMOOTH: &[(&str, &str)] = &[
         "task t: classify(d.c) = h |> mean_pool\ntask u: tag(d.g) = concat(h, t.label(gold: 50%), t.label |> embed(3))",
     ),
     ("marginal labels", "task t: multilabel(d.l) = h |> mean_pool\ntask u: tag(d.g) = concat(h, t.probs)"),
+    (
+        "voted labels",
+        "task t: multilabel(d.l) = h |> linear(4) { vote: true  threshold: 40% }\n\
+         let both = join(h, t.voted |> embed(6)) |> graph_attention([window(2), across])\n\
+         task u: tag(d.g) = concat(part(both, h), t.logits)",
+    ),
     ("gold", "task t: classify(d.c) = h |> mean_pool\ntask u: tag(d.g) = concat(h, train_only(t.gold, else: t.probs))"),
     (
         "comparisons",

@@ -14,6 +14,7 @@ pub mod params;
 pub mod rows;
 mod schedule;
 pub mod value;
+pub mod votes;
 
 pub use param::{Grads, Param, Sink, Written};
 pub use rows::{Offsets, Rows};

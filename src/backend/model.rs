@@ -6,6 +6,7 @@ use std::sync::Arc;
 use candle_core::{Result, Tensor};
 
 use super::exec::{Part, Program, Values, numbers};
+use super::votes::{labels_voted, vote};
 use super::{Grads, NO_LABEL, Param, Value};
 use crate::data::Batch;
 use crate::plan::{TaskOn, TaskPlan};
@@ -173,9 +174,9 @@ fn answers(task: &TaskPlan, value: &Value) -> Result<Vec<Answer>> {
                 places.map(|p| Answer::Class(vote(p))).collect()
             }
         }
-        Value::Float { tensor, .. } if task.kind == "multilabel" => {
-            let labels = |row: &[f32]| (0..row.len() as u32).filter(|i| row[*i as usize] > 0.5).collect();
-            numbers(tensor)?.chunks_exact(tensor.dim(1)?.max(1)).map(|row| Answer::Labels(labels(row))).collect()
+        Value::Float { tensor, rows } if task.kind == "multilabel" => {
+            let sets = labels_voted(&numbers(tensor)?, tensor.dim(1)?, &rows.by_example());
+            sets.into_iter().map(Answer::Labels).collect()
         }
         Value::Float { tensor, .. } => {
             numbers(tensor)?.chunks_exact(tensor.dim(1)?.max(1)).map(|row| Answer::Number(row[0])).collect()
@@ -202,21 +203,6 @@ fn gold_answers(task: &TaskPlan, value: &Value) -> Result<Vec<Option<Answer>>> {
     Ok(found)
 }
 
-/// The most frequent label; of equals, the one that comes first.
-fn vote(places: &[u32]) -> u32 {
-    let mut best = (0, NO_LABEL);
-    for (i, label) in places.iter().enumerate() {
-        if places[..i].contains(label) {
-            continue;
-        }
-        let count = places.iter().filter(|l| *l == label).count();
-        if count > best.0 {
-            best = (count, *label);
-        }
-    }
-    best.1
-}
-
 /// The mean probability of what was predicted, over the places of each example.
 fn confidences(task: &TaskPlan, on: &TaskOn, values: &HashMap<usize, Value>) -> Result<Option<Vec<f32>>> {
     let Some(Value::Float { tensor, rows }) = on.probs.and_then(|p| values.get(&p)) else { return Ok(None) };
@@ -238,16 +224,4 @@ fn confidences(task: &TaskPlan, on: &TaskOn, values: &HashMap<usize, Value>) -> 
         places.iter().sum::<f32>() / places.len().max(1) as f32
     };
     Ok(Some(each.windows(2).map(mean).collect()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::vote;
-
-    #[test]
-    fn most_votes_win_and_the_first_of_equals() {
-        assert_eq!(vote(&[3, 1, 1]), 1);
-        assert_eq!(vote(&[2, 5, 5, 2]), 2);
-        assert_eq!(vote(&[]), super::NO_LABEL);
-    }
 }

@@ -219,6 +219,7 @@ static RUNNING: &[&dyn Operation] = &[
     &tasks::heads::CRF_LOSS,
     &tasks::heads::CRF_DECODE,
     &tasks::heads::CRF_PROBS,
+    &tasks::voted::Voted,
     &tasks::feedback::FEEDBACK,
     &tasks::feedback::PATH,
     &tasks::feedback::LABEL,
@@ -273,6 +274,7 @@ pub fn cuts_gradient(op: &str) -> bool {
         "feedback_path",
         "feedback_label",
         "above",
+        "voted",
         "sample",
         "figure",
     ];

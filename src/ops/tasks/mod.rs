@@ -9,6 +9,7 @@ pub mod later;
 pub mod multilabel;
 pub mod regress;
 pub mod tag;
+pub mod voted;
 
 use super::signature::{Arg, COUNT, Default, Group, Kind, POSITIVE, Signature, arg, required};
 

@@ -26,6 +26,8 @@ fn checked(path: &Path, text: &str) -> Checked {
 fn programs() -> Vec<(PathBuf, String)> {
     let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/specs");
     let specs = std::env::var_os("MTLC_SPECS").map_or(PathBuf::from(beside), PathBuf::from);
+    // Without `..`, as the loader is asked for it.
+    let specs = specs.canonicalize().unwrap_or(specs);
     let mut found = Vec::new();
     for folder in [Path::new("examples"), &specs].into_iter().filter(|f| f.is_dir()) {
         let entries = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());

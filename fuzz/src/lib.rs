@@ -11,6 +11,10 @@ use mtlc::source::{FileId, SourceMap, Span};
 use mtlc::syntax;
 use serde_json::Value;
 
+mod server;
+
+pub use server::edits;
+
 /// Stands between the texts of two files.
 const NEXT_FILE: &str = "//// ";
 
@@ -65,74 +69,6 @@ fn said(text: &str) -> (Vec<&str>, Vec<&str>, Vec<String>) {
     let kept = (0..words.len()).filter(|i| !ends(*i)).map(|i| words[i]).collect();
     let comments = parsed.trivia.iter().map(|c| text[c.span.range()].trim_end()).collect();
     (kept, comments, parsed.diagnostics.into_iter().map(|d| d.message).collect())
-}
-
-/// A program being typed: the bytes are a text, a zero, and edits of three bytes and a word each.
-pub fn edits(bytes: &[u8]) {
-    let (text, edits) = match bytes.iter().position(|b| *b == 0) {
-        Some(at) => (&bytes[..at], &bytes[at + 1..]),
-        None => (bytes, &[][..]),
-    };
-    let mut text = String::from_utf8_lossy(text).into_owned();
-    typed(&text);
-    for edit in edits.chunks(4).take(16) {
-        let byte = |i: usize| usize::from(edit.get(i).copied().unwrap_or(0));
-        let from = boundary(&text, (byte(0) << 8 | byte(1)) % (text.len() + 1));
-        let to = boundary(&text, (from + byte(2) % 8).min(text.len()));
-        text.replace_range(from..to, WORDS[byte(3) % WORDS.len()]);
-        typed(&text);
-    }
-}
-
-/// What people type.
-const WORDS: &[&str] = &[
-    "",
-    " ",
-    "\n",
-    "{",
-    "}",
-    "(",
-    ")",
-    "[",
-    "]",
-    ",",
-    ":",
-    "=",
-    ".",
-    "|>",
-    "|",
-    "\"",
-    "//",
-    "a",
-    "x",
-    "1",
-    "-",
-    "+",
-    "*",
-    "->",
-    "let ",
-    "task ",
-    "layer ",
-    "train {",
-    "field ",
-    "for d in [a] {",
-    "use \"b.mtl\"",
-    "10% of train",
-    "感",
-];
-
-fn boundary(text: &str, mut at: usize) -> usize {
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
-}
-
-/// What an editor asks after each edit.
-fn typed(text: &str) {
-    let now = program(text);
-    now.diagnostics.iter().for_each(|d| sensible(&now.sources, d));
-    format(text);
 }
 
 fn sensible(map: &SourceMap, d: &Diagnostic) {

@@ -7,12 +7,12 @@ use std::rc::Rc;
 use super::call::{Scope, TaskId, Val};
 use super::checker::Checker;
 use super::consts::Const;
-use super::expand;
 use super::known::Known;
 use super::lints;
 use super::model::{LossData, Model, ModelLoss, ModelTask};
 use super::symbols::{Collector, Family, Symbol, SymbolKind, Symbols};
 use super::types::{Ty, Width};
+use super::{excuse, expand};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::ops;
 use crate::plan::MetricPlan;
@@ -197,7 +197,7 @@ pub fn check(program: Program, sources: &SourceMap, overrides: FxHashMap<String,
     let known = Known::of(&mut c, model.as_ref(), reads);
     let mut diagnostics = std::mem::take(&mut c.diagnostics);
     expand::once_for_all_members(&mut diagnostics);
-    excuse_unread(&mut diagnostics);
+    excuse::all(&mut diagnostics, sources);
     for said in [&mut diagnostics, &mut notes] {
         lints::allow(said, &files, sources);
         crate::diagnostics::sort(said);
@@ -207,14 +207,6 @@ pub fn check(program: Program, sources: &SourceMap, overrides: FxHashMap<String,
     }
     drop(c);
     Analysis { model, known, diagnostics, notes, files }
-}
-
-/// Drops unknown names when a file could not be read, which may declare them; a name that looks
-/// misspelt stays.
-fn excuse_unread(diagnostics: &mut Vec<Diagnostic>) {
-    if diagnostics.iter().any(|d| d.code == codes::BAD_USE) {
-        diagnostics.retain(|d| d.code != codes::UNKNOWN_NAME || d.fix.is_some());
-    }
 }
 
 /// Declares the names of all files; lists of loops may name consts of any file.

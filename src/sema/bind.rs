@@ -297,7 +297,8 @@ impl<'a> Checker<'a> {
                 (None, Some(next)) => self.bind_value(&mut bound, next, &a.value, s),
                 (None, None) => {
                     let message = format!("'{}' takes no more arguments", signature.name);
-                    self.error_in(s, Diagnostic::new(codes::UNKNOWN_ARGUMENT, a.span, message));
+                    let d = Diagnostic::new(codes::UNKNOWN_ARGUMENT, a.span, message);
+                    self.error_in(s, d.help(format!("it is called as `{}`", signature.usage())));
                 }
             }
         }
@@ -360,9 +361,10 @@ impl<'a> Checker<'a> {
             e.span,
             format!("'{name}' is {}, not '{said}'", ops::list_words(words)),
         );
-        if let Some(near) = suggest::nearest(&said, words.iter().copied()) {
-            d = d.fix(e.span, near, format!("did you mean '{near}'?"));
-        }
+        d = match suggest::nearest(&said, words.iter().copied()) {
+            Some(near) => d.fix(e.span, near, format!("did you mean '{near}'?")),
+            None => d.help(format!("write `{name}: {}`", words.first().copied().unwrap_or_default())),
+        };
         Err(self.error_in(s, d))
     }
 
@@ -387,9 +389,10 @@ impl<'a> Checker<'a> {
                 let names: Vec<&str> = calls.iter().map(|c| c.name).collect();
                 let message = format!("'{name}' is {}, not '{}'", ops::list_words(&names), word.text);
                 let mut d = Diagnostic::new(codes::BAD_ARGUMENT, word.span, message);
-                if let Some(near) = suggest::nearest(&word.text, names.iter().copied()) {
-                    d = d.fix(word.span, near, format!("did you mean '{near}'?"));
-                }
+                d = match suggest::nearest(&word.text, names.iter().copied()) {
+                    Some(near) => d.fix(word.span, near, format!("did you mean '{near}'?")),
+                    None => d.help(format!("write `{name}: {}`", names.first().copied().unwrap_or_default())),
+                };
                 Err(self.error_in(s, d))
             }
         }

@@ -90,12 +90,13 @@ impl<'a> Checker<'a> {
         if args.is_empty() {
             let what = if of_tasks { "a task" } else { "a figure" };
             let d = Diagnostic::new(codes::MISSING_ARGUMENT, f.span, format!("'{}' needs at least {what}", f.text));
-            self.error_in(s, d);
+            self.error_in(s, d.help(format!("name {what}")));
             return None;
         }
         if let Some(name) = args.iter().find_map(|a| a.name.as_ref()) {
             let message = format!("'{}' has no argument '{}'", f.text, name.text);
-            self.error_in(s, Diagnostic::new(codes::UNKNOWN_ARGUMENT, name.span, message));
+            let help = "give figures without names, separated by commas";
+            self.error_in(s, Diagnostic::new(codes::UNKNOWN_ARGUMENT, name.span, message).help(help));
             return None;
         }
         if of_tasks {

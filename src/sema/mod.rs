@@ -9,6 +9,7 @@ pub mod consts;
 pub mod coupling;
 mod data;
 pub mod eval;
+mod excuse;
 mod expand;
 mod figures;
 pub mod graph;

@@ -353,6 +353,8 @@ impl<'a> Checker<'a> {
                 self.union_of(values, &name.text, span, s)
             }
             Val::Top(t, on) => self.candidates(t, &on, name, span, s),
+            // A data set or task that did not parse, with the name of a built-in.
+            _ if matches!(&base.kind, ExprKind::Name(n) if self.tolerated.contains(&n.text)) => Val::Error,
             _ => {
                 let message = format!("'{}' belongs to no data set or task", name.text);
                 self.fail(s, Diagnostic::new(codes::UNKNOWN_FIELD, name.span, message))

@@ -39,17 +39,13 @@ fn places_count_in_utf16() {
     let text = "let x = \"感情 😀\" |> nothing\n";
     client.open("a.mtl", text);
     let found = client.wait_for("a.mtl", |d| d != &json!([]));
-    let at = found.as_array().unwrap().iter().find(|d| d["code"] == "E0201").expect("an unknown name");
+    let unknown = |d: &Value| d.as_array()?.iter().find(|d| d["code"] == "E0201").map(|d| d["range"]["start"].clone());
     let column = text[..text.find("nothing").unwrap()].encode_utf16().count();
-    assert_eq!(at["range"]["start"], json!({ "line": 0, "character": column }));
+    assert_eq!(unknown(&found), Some(json!({ "line": 0, "character": column })));
     let smiley = text[..text.find('😀').unwrap()].encode_utf16().count();
     let at = |c: usize| json!({ "line": 0, "character": c });
     client.change("a.mtl", json!([{ "range": { "start": at(smiley), "end": at(smiley + 2) }, "text": "" }]));
-    let fewer = |d: &Value| d[0]["range"]["start"]["character"].as_u64() != Some(column as u64);
-    let found = client.wait_for("a.mtl", |d| d != &json!([]) && fewer(d));
-    assert!(
-        found.as_array().unwrap().iter().any(|d| d["range"]["start"] == json!({ "line": 0, "character": column - 2 }))
-    );
+    client.wait_for("a.mtl", |d| unknown(d) == Some(at(column - 2)));
 }
 
 #[test]
@@ -135,7 +131,7 @@ fn an_untitled_text_is_a_program_too() {
     client.tell("textDocument/didOpen", json!({ "textDocument": document }));
     let params = json!({ "textDocument": { "uri": uri } });
     client.ask("textDocument/documentSymbol", params).expect("an answer");
-    assert_eq!(codes(&client.published[uri])[0], "E0201");
+    assert!(codes(&client.published[uri]).contains(&"E0201"));
 }
 
 /// Requests that cannot be answered, each with the code of its error.

@@ -58,7 +58,9 @@ impl Completer<'_, '_> {
     fn outputs_of(&mut self, task: DefId) {
         let span = self.view.references().def(task).span;
         let kind = self.view.known().tasks.iter().find(|t| t.span == span).map(|t| t.kind);
-        for output in ops::tasks::OUTPUTS {
+        // In `select` and a `metric` a task stands for its figures alone.
+        let outputs = if self.is_figure() { &[] } else { ops::tasks::OUTPUTS };
+        for output in outputs {
             if !self.items.iter().any(|i| i.label == output.name) {
                 self.signature(output, lsp::CompletionItemKind::Method, Rank::Own);
             }

@@ -58,6 +58,9 @@ impl Completer<'_, '_> {
         {
             return self.in_call(open);
         }
+        if let Some(called) = self.list_of_tasks() {
+            return self.positional(called);
+        }
         let (block, open) = self.cursor.block();
         let inside = self.cursor.innermost() != open;
         match block {
@@ -69,6 +72,14 @@ impl Completer<'_, '_> {
             Block::Stage => self.in_settings(&training::STAGE, &[], inside),
             Block::Loss => self.in_settings(&training::LOSS, &[], inside),
         }
+    }
+
+    /// The way of training whose list of tasks, as in `ordered([a, b])`, is being written.
+    fn list_of_tasks(&self) -> Option<Callable> {
+        let list = self.cursor.innermost().filter(|i| self.cursor.token(*i) == "[")?;
+        let open = self.cursor.call().filter(|open| open + 1 == list)?;
+        let called = super::signature::callable(self.view, &self.cursor, open);
+        called.filter(|c| matches!(c, Callable::Known(s) if training::SAMPLES.iter().any(|t| std::ptr::eq(*t, *s))))
     }
 
     /// Between items, or in the expression of one.

@@ -77,7 +77,7 @@ impl Completer<'_, '_> {
         }
     }
 
-    fn is_figure(&self) -> bool {
+    pub(super) fn is_figure(&self) -> bool {
         let selects = self.cursor.setting().is_some_and(|s| self.cursor.token(s) == "select");
         let head = self.cursor.header(self.cursor.before.len());
         selects || head.is_some_and(|h| self.cursor.token(h) == "metric")

@@ -151,7 +151,8 @@ impl<'a> Checker<'a> {
         s: &Scope<'a>,
     ) -> Checked<String> {
         let ExprKind::Name(name) = &e.kind else {
-            return Err(self.no_field_name(&format!("`{}` takes the name of a field", ty.name), e, s));
+            let help = format!("name a field of this data set: `{}(words)`", ty.name);
+            return Err(self.no_field_name(&format!("`{}` takes the name of a field", ty.name), &help, e, s));
         };
         let Some(target) = data.fields.iter().find(|f| f.name.text == name.text) else {
             if self.tolerated.contains(&name.text) {
@@ -216,7 +217,7 @@ impl<'a> Checker<'a> {
     /// Data set, member and field of `atis.intent` or `reviews[books].label`.
     pub(super) fn other_field(&mut self, e: &'a Expr, s: &Scope<'a>) -> Checked<(Symbol<'a>, usize, &'a Ident)> {
         let ExprKind::Member { base, name: field } = &e.kind else {
-            return Err(self.no_field_name("'as' takes a class field, such as `atis.intent`", e, s));
+            return Err(self.no_field_name("'as' takes a class field", "write `as: atis.intent`", e, s));
         };
         let (name, indices): (_, Option<&'a [Expr]>) = match &base.kind {
             ExprKind::Name(name) => (name, None),
@@ -224,7 +225,7 @@ impl<'a> Checker<'a> {
                 ExprKind::Name(name) => (name, Some(indices)),
                 _ => return Err(Reported),
             },
-            _ => return Err(self.no_field_name("'as' takes a class field, such as `atis.intent`", e, s)),
+            _ => return Err(self.no_field_name("'as' takes a class field", "write `as: atis.intent`", e, s)),
         };
         let word = s.loops.get(&name.text).unwrap_or(&name.text);
         let Some(symbol) = self.symbols.by_name.get(word.as_str()).filter(|x| x.kind == SymbolKind::Data).cloned()

@@ -84,7 +84,8 @@ impl<'a> Checker<'a> {
         let (text, at) = (bound.str("separator")?, bound.span("separator")?);
         if let Some(other) = bound.word("format").filter(|f| *f != "csv") {
             let message = format!("'separator' belongs to `csv`, and the format is `{other}`");
-            self.error_in(s, Diagnostic::new(codes::BAD_SETTING, at, message));
+            let help = "leave it out, or write `format: csv`";
+            self.error_in(s, Diagnostic::new(codes::BAD_SETTING, at, message).help(help));
         }
         let mut chars = text.chars();
         match (chars.next(), chars.next()) {
@@ -125,7 +126,7 @@ impl<'a> Checker<'a> {
                     let d = match &other {
                         Const::Share(_) => d.help(format!("write `{} of train`", self.sources.text(span))),
                         Const::Word(word) => d.help(format!("write `\"{word}\"`")),
-                        _ => d,
+                        _ => d.help("write a path such as `\"data/train\"`"),
                     };
                     self.error_in(s, d);
                 }
@@ -160,16 +161,17 @@ impl<'a> Checker<'a> {
             && let (Some(first), Some(second)) = (bound.span("dev"), bound.span("test"))
         {
             let d = Diagnostic::new(codes::BAD_SETTING, second, "'dev' and 'test' together leave nothing of train")
-                .also(first, "the share of dev");
+                .also(first, "the share of dev")
+                .help("let the two shares be less than `100%` together");
             self.error_in(s, d);
         }
     }
 
     /// Reports a value that is no name of a field.
-    fn no_field_name(&mut self, what: &str, e: &Expr, s: &Scope<'a>) -> Reported {
+    fn no_field_name(&mut self, what: &str, help: &str, e: &Expr, s: &Scope<'a>) -> Reported {
         if matches!(e.kind, ExprKind::Error) {
             return Reported;
         }
-        self.error_in(s, Diagnostic::new(codes::BAD_ARGUMENT, e.span, what))
+        self.error_in(s, Diagnostic::new(codes::BAD_ARGUMENT, e.span, what).help(help))
     }
 }

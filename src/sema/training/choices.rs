@@ -42,15 +42,16 @@ impl<'a> Checker<'a> {
                     places = vec![(both.0.max(both.1), Some(e.span)), (both.0.min(both.1), Some(e.span))];
                 }
                 Ok(None) => {
-                    let message = "'betas' are two numbers, such as `(0.9, 0.999)`";
-                    self.error(Diagnostic::new(codes::BAD_ARGUMENT, e.span, message));
+                    let d = Diagnostic::new(codes::BAD_ARGUMENT, e.span, "'betas' are two numbers");
+                    self.error(d.help("write `betas: (0.9, 0.999)`"));
                 }
                 Err(Reported) => {}
             }
         }
         for (beta, span) in places {
             if let (false, Some(span)) = ((0.0..1.0).contains(&beta), span) {
-                self.error(Diagnostic::new(codes::BAD_ARGUMENT, span, "a beta is at least 0 and less than 1"));
+                let d = Diagnostic::new(codes::BAD_ARGUMENT, span, "a beta is at least 0 and less than 1");
+                self.error(d.help("the usual values are `(0.9, 0.999)`"));
             }
         }
         betas
@@ -168,7 +169,8 @@ impl<'a> Checker<'a> {
             "temperature" => {
                 let t = bound.float("t").unwrap_or(1.0);
                 if let (0.0, Some(at)) = (t, bound.span("t")) {
-                    self.error_in(s, Diagnostic::new(codes::BAD_ARGUMENT, at, "a temperature is greater than 0"));
+                    let d = Diagnostic::new(codes::BAD_ARGUMENT, at, "a temperature is greater than 0");
+                    self.error_in(s, d.help("write `temperature(5)`; the larger, the more evenly data sets are drawn"));
                 }
                 SamplePlan::Temperature { t }
             }
@@ -199,7 +201,8 @@ impl<'a> Checker<'a> {
         let given = self.named_weights(args, s);
         for (_, weight, at) in given.iter().filter(|(_, w, _)| *w < 0.0) {
             let message = format!("a ratio is a number, at least 0, not `{weight}`");
-            self.error_in(s, Diagnostic::new(codes::BAD_ARGUMENT, *at, message));
+            let d = Diagnostic::new(codes::BAD_ARGUMENT, *at, message);
+            self.error_in(s, d.help("write `0` for a task that takes no steps"));
         }
         let positive = given.iter().any(|(_, weight, _)| *weight > 0.0);
         if !positive && self.diagnostics.len() == before {

@@ -101,7 +101,8 @@ impl<'a> Checker<'a> {
         let before = self.diagnostics.len();
         plan.tasks = self.task_list(e, s).into_iter().collect::<BTreeSet<_>>().into_iter().collect();
         if plan.tasks.is_empty() && self.diagnostics.len() == before {
-            self.error_in(s, Diagnostic::new(codes::TRAIN, e.span, "a stage trains at least one task"));
+            let d = Diagnostic::new(codes::TRAIN, e.span, "a stage trains at least one task");
+            self.error_in(s, d.help("name a task, or leave `tasks` out: then it trains all"));
         }
         let losses: Vec<usize> = (0..self.losses.len()).collect();
         plan.losses = losses

@@ -70,8 +70,8 @@ impl Operation for Join {
     #[cfg(feature = "train")]
     fn run(&self, run: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
         let Some(all) = inputs.iter().map(Value::rows).collect::<Option<Vec<_>>>() else { return run.wrong_input() };
-        let Some(deepest) = all.iter().max_by_key(|rows| rows.levels.len()) else { return run.wrong_input() };
-        let outer = deepest.outer();
+        let Some(most_split) = all.iter().max_by_key(|rows| rows.levels.len()) else { return run.wrong_input() };
+        let outer = most_split.outer();
         let pieces: Vec<Offsets> = all.iter().map(|rows| rows.grouped(outer.levels.len())).collect();
         let (order, offsets) = interleaved(&pieces);
         let mut rows = outer;
@@ -112,11 +112,11 @@ fn interleaved(pieces: &[Offsets]) -> (Vec<u32>, Offsets) {
 /// The places of values end to end.
 fn joined<'a>(c: &mut Checker<'a>, call: &Call<'a>, nodes: &[NodeId]) -> Checked<On> {
     let ons: Vec<On> = nodes.iter().map(|n| c.graph.ty(*n).on().cloned().unwrap_or_else(On::free)).collect();
-    let deepest = ons.iter().map(|on| on.axes.len()).max().unwrap_or(0);
-    let first = ons.iter().position(|on| on.axes.len() == deepest).unwrap_or(0);
+    let depth = ons.iter().map(|on| on.axes.len()).max().unwrap_or(0);
+    let first = ons.iter().position(|on| on.axes.len() == depth).unwrap_or(0);
     c.axis(call, first, &ons[first])?;
     let outer = ons[first].outer();
-    let fits = |on: &On| *on == outer || on.axes.len() == deepest && on.outer() == outer;
+    let fits = |on: &On| *on == outer || on.axes.len() == depth && on.outer() == outer;
     if let Some(i) = ons.iter().position(|on| !fits(on)) {
         let (x, y) = (c.show(c.graph.ty(nodes[first])), c.show(c.graph.ty(nodes[i])));
         let message = "'join' puts values of the same examples end to end, which differ in one axis";
@@ -125,7 +125,7 @@ fn joined<'a>(c: &mut Checker<'a>, call: &Call<'a>, nodes: &[NodeId]) -> Checked
             .also(call.inputs[i].1, format!("this is {y}"));
         return Err(c.error_in(&call.scope, d.help("pool what only one of them has, with `mean_pool`")));
     }
-    let names: Vec<&str> = ons.iter().map(|on| if on.axes.len() < deepest { ONE } else { last(on) }).collect();
+    let names: Vec<&str> = ons.iter().map(|on| if on.axes.len() < depth { ONE } else { last(on) }).collect();
     Ok(On { example: outer.example, axes: outer.axes.iter().cloned().chain([names.join(AND).into()]).collect() })
 }
 

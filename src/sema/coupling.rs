@@ -46,12 +46,13 @@ impl<'a> Checker<'a> {
     /// states of the cell.
     pub(super) fn ends_with_its_cell(
         &mut self,
-        layer: Applied<'a>,
+        layer: Option<Applied<'a>>,
         value: Val<'a>,
         at: Span,
         s: &Scope<'a>,
     ) -> Val<'a> {
-        let Some(states) = self.coupled.get(&layer).copied() else { return value };
+        let found = layer.and_then(|layer| Some((layer, *self.coupled.get(&layer)?)));
+        let Some((layer, states)) = found else { return value };
         match &value {
             Val::Node(node) if *node == states => value,
             Val::Error => value,

@@ -418,18 +418,11 @@ impl<'a> Checker<'a> {
             return Val::Error;
         }
         self.stack.push((key, span));
-        if let Some((_, _, nodes)) = &memo
-            && let [text] = nodes.as_slice()
-        {
-            scope.within = Some((name, member, *text));
-        }
+        scope.within = memo.as_ref().filter(|m| m.2.len() == 1).map(|m| (name, member, m.2[0]));
         let within = scope.within;
         let value = self.layer_body(layer, &symbol, inputs, span, scope);
         self.stack.pop();
-        let value = match within {
-            Some(layer_on) => self.ends_with_its_cell(layer_on, value, layer.body.span, s),
-            None => value,
-        };
+        let value = self.ends_with_its_cell(within, value, layer.body.span, s);
         if let Some(memo) = memo {
             self.applied.insert(memo, value.clone());
         }

@@ -28,7 +28,8 @@ fn labels(outcomes: &[Outcome]) -> Vec<u32> {
     let of = |answer: &Answer| match answer {
         Answer::Class(id) => vec![*id],
         Answer::Labels(ids) | Answer::Tags(ids) => ids.clone(),
-        Answer::Number(_) => Vec::new(),
+        Answer::Tree(nodes) => nodes.iter().flat_map(|node| [node.head, node.label]).collect(),
+        Answer::Number(_) | Answer::Spans(_) | Answer::Relations(_) => Vec::new(),
     };
     outcomes.iter().flat_map(|o| o.items.iter().flat_map(|item| of(&item.predicted))).collect()
 }

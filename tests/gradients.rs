@@ -48,6 +48,12 @@ const EXAMPLES: &str = r#"{"a": "the cat sat", "b": "a dog", "g": ["O", "B-x", "
 /// Programs whose gradients must be those of the loss.
 const SMOOTH: &[(&str, &str)] = &[
     ("recurrent", "task t: tag(d.g) = h |> lstm(4) |> gru(4) |> bilstm(6, layers: 2) |> bigru(4)"),
+    (
+        "states read",
+        "layer one = lstm(4, reads: two)\nlayer two = lstm(3, reads: one)\nlayer three = linear(4) |> lstm(5, reads: wide)\n\
+         layer wide = bilstm(6) |> shift(-1)\ntask t: tag(d.g) = concat(h |> one, h |> three)\ntask u: classify(d.c) = h |> two |> last",
+    ),
+    ("tied", "layer other = embed(6, tied: words) |> linear(3)\ntask t: tag(d.g) = concat(h, d.a |> other)"),
     ("chars", "task t: tag(d.g) = concat(h, d.a |> chars(4), d.a |> chars(4, lstm))"),
     ("conv", "task t: classify(d.c) = concat(h |> conv(5, 3) |> gelu |> mean_pool, h |> max_pool)"),
     ("transformer", "task t: classify(d.c) = h |> transformer(8, layers: 2, heads: 2, ff: 12) |> first"),
@@ -63,6 +69,39 @@ const SMOOTH: &[(&str, &str)] = &[
         "biaffine",
         "task t: tag(d.g) = biaffine(h |> linear(4), k |> mean_pool, 5)\ntask u: classify(d.c) = biaffine(h |> last, k |> last, 3)",
     ),
+    ("highway", "task t: tag(d.g) = h |> highway |> highway"),
+    ("co-attention", "let (p, q) = co_attention(h, k)\ntask t: tag(d.g) = p\ntask u: classify(d.c) = q |> max_pool"),
+    (
+        "label attention",
+        "layer low = linear(5)\nlet e = h |> low\n\
+         task t: tag(d.g) = label_attention(e, t) + label_attention(e, u) { head: crf }\n\
+         task u: classify(d.c) = e |> label_attention(u) |> mean_pool",
+    ),
+    (
+        "stitched",
+        "layer one = linear(6)\nlayer two = linear(6)\nlayer three = linear(6) |> tanh\n\
+         let (p, q) = cross_stitch(h |> one, h |> two)\nlet (r, s, v) = sluice(p, q, p |> three, subspaces: 3)\n\
+         task t: tag(d.g) = concat(p, r)\ntask u: classify(d.c) = concat(q, s, v) |> mean_pool",
+    ),
+    (
+        "joined",
+        "let both = join(h, k, h |> last) |> bilstm(6)\nlet texts = join(d.a, d.b)\n\
+         task t: tag(d.g) = concat(part(both, h), h |> shift(1), h |> shift(-2))\n\
+         task u: classify(d.c) = concat(part(both, k) |> max_pool, part(both, h |> last), texts |> words |> lstm(3) |> last)",
+    ),
+    ("memory", "task t: tag(d.g) = h |> linear(4) |> memory(3, 5)"),
+    (
+        "experts",
+        "layer pool = experts(3, 4)\ntask t: tag(d.g) = h |> route(pool)\n\
+         task u: classify(d.c) = route(h, h |> pool |> linear(5)) |> mean_pool",
+    ),
+    (
+        "graph",
+        "let both = join(h, k) |> graph_attention([window(1), across], heads: 2)\n\
+         task t: tag(d.g) = concat(part(both, h), h |> graph_attention(all))\n\
+         task u: classify(d.c) = part(both, k) |> max_pool",
+    ),
+    ("sparse", "task t: tag(d.g) = h\nloss few = h |> sparsity"),
     ("arithmetic", "task t: tag(d.g) = (h |> softmax) * 2.0 + -h - (h * h |> exp |> log) * 0.5"),
     ("activations", "task t: regress(d.n) = concat(h |> relu |> last, h |> abs |> mean_pool, h |> attention_pool)"),
     ("noise", "task t: classify(d.c) = h |> linear(6) |> dropout(0.3) |> word_dropout(0.2) |> noise(0.1) |> mean_pool"),
@@ -145,6 +184,12 @@ const SMOOTH: &[(&str, &str)] = &[
         "task t: classify(d.c) = h |> mean_pool\ntask u: tag(d.g) = concat(h, t.label(gold: 50%), t.label |> embed(3))",
     ),
     ("marginal labels", "task t: multilabel(d.l) = h |> mean_pool\ntask u: tag(d.g) = concat(h, t.probs)"),
+    (
+        "voted labels",
+        "task t: multilabel(d.l) = h |> linear(4) { vote: true  threshold: 40% }\n\
+         let both = join(h, t.voted |> embed(6)) |> graph_attention([window(2), across])\n\
+         task u: tag(d.g) = concat(part(both, h), t.logits)",
+    ),
     ("gold", "task t: classify(d.c) = h |> mean_pool\ntask u: tag(d.g) = concat(h, train_only(t.gold, else: t.probs))"),
     (
         "comparisons",
@@ -299,7 +344,7 @@ fn every_operation_has_the_gradient_of_its_loss() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     // These have tests of their own below,
-    met.extend(["detach", "reverse_gradient", "distill_loss", "likeness"].map(String::from));
+    met.extend(["detach", "reverse_gradient", "distill_loss", "likeness", "snapshot"].map(String::from));
     // and these become others before a plan is made.
     met.extend(["mlp", "repeat", "union"].map(String::from));
     let running = mtlc::ops::all().filter(|op| op.runs()).map(|op| op.signature().name);
@@ -367,6 +412,35 @@ fn nothing_passes_a_detach() {
     for (index, param) in program.params.iter().enumerate() {
         assert_eq!(program.grads.touched(index), param.name.starts_with("t."), "{}", param.name);
     }
+}
+
+/// Hashimoto et al. 2017: δ ‖θ - θ'‖², with θ' as a turn left it.
+#[test]
+fn a_snapshot_is_the_distance_from_where_the_last_turn_ended() {
+    let case = case("task t: classify(d.c) = h |> mean_pool\nloss keep = snapshot([words, t]) { weight: 0.1 }");
+    let mut program = program(&case.compiled);
+    let batches = batches(&case.compiled);
+    let keep = [LossSource::Item(0)];
+    let value = |program: &Program| total(program, &batches, &keep).to_scalar::<f32>().expect("a number");
+    assert_eq!(value(&program), 0.0, "no turn has ended");
+    program.turn_ended().expect("kept");
+    let kept = program.extra().expect("arrays");
+    let mut moved = 0;
+    for param in &program.params {
+        moved += param.len();
+        param.var.set(&param.var.affine(1.0, 0.5).expect("moved")).expect("set");
+    }
+    assert!((value(&program) - 0.25 * moved as f32).abs() < 1e-3 * moved as f32, "{} of {moved}", value(&program));
+    let gradients = gradient(&program, &batches, &keep);
+    assert!(gradients.iter().flatten().all(|g| (g - 1.0).abs() < 1e-5), "twice the way: {gradients:?}");
+    // A checkpoint holds it.
+    program.turn_ended().expect("kept");
+    let find = |name: &str| {
+        let found = kept.iter().find(|(known, _)| known == name)?;
+        found.1.flatten_all().and_then(|t| t.to_vec1()).ok()
+    };
+    program.set_extra(&find).expect("taken up");
+    assert!((value(&program) - 0.25 * moved as f32).abs() < 1e-3 * moved as f32);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Runs the nodes of a plan on a batch, or on several of which some layers take all rows at once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{Device, Result, Tensor, bail};
@@ -38,6 +38,8 @@ pub struct Program {
     pub device: Device,
     constraints: Vec<Option<Constraint>>,
     schedules: Mutex<Schedules>,
+    /// What parameters were when the last turn ended, of those that something compares with it.
+    kept: HashMap<usize, Tensor>,
     /// What layers make of tables, if no parameter changes any more.
     settled: Option<Projections>,
     /// The nodes that read a value which `perturb` marks.
@@ -84,6 +86,7 @@ impl Program {
             device,
             constraints,
             schedules: Mutex::default(),
+            kept: HashMap::new(),
             settled: None,
             perturbed,
             perturbations: Perturbations::default(),
@@ -94,6 +97,39 @@ impl Program {
     /// is computed once.
     pub fn settled(self) -> Self {
         Self { settled: Some(Projections::default()), ..self }
+    }
+
+    /// Keeps what the parameters are that something compares with it: a turn has ended.
+    pub(super) fn keep(&mut self) -> Result<()> {
+        for param in self.compared() {
+            self.kept.insert(param, self.params[param].var.as_tensor().copy()?.detach());
+        }
+        Ok(())
+    }
+
+    /// What is kept, by the names of the parameters.
+    pub(super) fn kept(&self) -> Vec<(String, Tensor)> {
+        let mut kept: Vec<(String, Tensor)> =
+            self.kept.iter().map(|(param, old)| (format!("kept/{}", self.params[*param].name), old.clone())).collect();
+        kept.sort_by(|a, b| a.0.cmp(&b.0));
+        kept
+    }
+
+    /// Takes up what [`Program::kept`] gave.
+    pub(super) fn set_kept(&mut self, find: &dyn Fn(&str) -> Option<Vec<f32>>) -> Result<()> {
+        for param in self.compared() {
+            let var = &self.params[param].var;
+            if let Some(numbers) = find(&format!("kept/{}", self.params[param].name)) {
+                self.kept.insert(param, Tensor::from_vec(numbers, var.shape(), var.device())?);
+            }
+        }
+        Ok(())
+    }
+
+    /// The parameters of snapshots.
+    fn compared(&self) -> BTreeSet<usize> {
+        let snapshots = self.plan.nodes.iter().filter(|node| node.op == "snapshot");
+        snapshots.flat_map(|node| node.params.iter().copied()).collect()
     }
 
     /// The values of `roots` on a batch.
@@ -212,6 +248,11 @@ impl<'a> Run<'a> {
     pub fn param(&self, i: usize) -> &'a Param {
         let params = if self.training { &self.program.params } else { &self.program.still };
         &params[self.node.params[i]]
+    }
+
+    /// What the node's parameter `i` was when the last turn ended.
+    pub fn kept(&self, i: usize) -> Option<&'a Tensor> {
+        self.program.kept.get(&self.node.params[i])
     }
 
     /// Examples in the batch.

@@ -15,6 +15,7 @@ pub mod perturb;
 pub mod rows;
 mod schedule;
 pub mod value;
+pub mod votes;
 
 pub use param::{Grads, Param, Sink, Written};
 pub use rows::{Offsets, Rows};

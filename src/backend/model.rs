@@ -7,6 +7,7 @@ use candle_core::backprop::GradStore;
 use candle_core::{Result, Tensor};
 
 use super::exec::{Part, Program, Values, numbers};
+use super::votes::{labels_voted, vote};
 use super::{Grads, NO_LABEL, Param, Value};
 use crate::data::{Batch, Labelled, Relation};
 use crate::plan::{TaskOn, TaskPlan};
@@ -65,6 +66,18 @@ impl Trainee for Program {
     fn outcomes(&self, data: usize, batch: &Batch, tasks: &[usize]) -> Result<Vec<Outcome>> {
         let on = |t: &usize| self.on(*t, data).cloned();
         self.judge(batch, tasks.iter().filter_map(|t| Some((*t, on(t)?))).collect())
+    }
+
+    fn turn_ended(&mut self) -> Result<()> {
+        self.keep()
+    }
+
+    fn extra(&self) -> Result<Vec<(String, Tensor)>> {
+        Ok(self.kept())
+    }
+
+    fn set_extra(&mut self, find: &dyn Fn(&str) -> Option<Vec<f32>>) -> Result<()> {
+        self.set_kept(find)
     }
 }
 
@@ -204,9 +217,9 @@ fn answers(kind: &str, value: &Value) -> Result<Vec<Answer>> {
         Value::Relations { each, spans, .. } => {
             each.iter().zip(spans.iter()).map(|(pairs, spans)| Answer::Relations(linked(pairs, spans))).collect()
         }
-        Value::Float { tensor, .. } if kind == "multilabel" => {
-            let labels = |row: &[f32]| (0..row.len() as u32).filter(|i| row[*i as usize] > 0.5).collect();
-            numbers(tensor)?.chunks_exact(tensor.dim(1)?.max(1)).map(|row| Answer::Labels(labels(row))).collect()
+        Value::Float { tensor, rows } if kind == "multilabel" => {
+            let sets = labels_voted(&numbers(tensor)?, tensor.dim(1)?, &rows.by_example());
+            sets.into_iter().map(Answer::Labels).collect()
         }
         Value::Float { tensor, .. } => {
             numbers(tensor)?.chunks_exact(tensor.dim(1)?.max(1)).map(|row| Answer::Number(row[0])).collect()
@@ -244,21 +257,6 @@ fn gold_answers(kind: &str, value: &Value) -> Result<Vec<Option<Answer>>> {
     Ok(found)
 }
 
-/// The most frequent label; of equals, the one that comes first.
-fn vote(places: &[u32]) -> u32 {
-    let mut best = (0, NO_LABEL);
-    for (i, label) in places.iter().enumerate() {
-        if places[..i].contains(label) {
-            continue;
-        }
-        let count = places.iter().filter(|l| *l == label).count();
-        if count > best.0 {
-            best = (count, *label);
-        }
-    }
-    best.1
-}
-
 /// The mean probability of what was predicted, over the places of each example.
 fn confidences(task: &TaskPlan, on: &TaskOn, values: &HashMap<usize, Value>) -> Result<Option<Vec<f32>>> {
     let Some(Value::Float { tensor, rows }) = on.probs.and_then(|p| values.get(&p)) else { return Ok(None) };
@@ -280,16 +278,4 @@ fn confidences(task: &TaskPlan, on: &TaskOn, values: &HashMap<usize, Value>) -> 
         places.iter().sum::<f32>() / places.len().max(1) as f32
     };
     Ok(Some(each.windows(2).map(mean).collect()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::vote;
-
-    #[test]
-    fn most_votes_win_and_the_first_of_equals() {
-        assert_eq!(vote(&[3, 1, 1]), 1);
-        assert_eq!(vote(&[2, 5, 5, 2]), 2);
-        assert_eq!(vote(&[]), super::NO_LABEL);
-    }
 }

@@ -33,6 +33,7 @@ fn first_values(param: &ParamPlan, vectors: &[Option<Vectors>], seed: u64) -> Ve
         Init::Xavier => draw(init::Init::XavierUniform { gain: 1.0 }),
         Init::FanIn => draw(init::Init::KaimingUniform { fan_in: None }),
         Init::Orthogonal => draw(init::Init::Orthogonal { gain: 1.0 }),
+        Init::Diagonal { on, off } => draw(init::Init::Diagonal { on: *on, off: *off }),
         Init::Chrono { gates, steps } => draw(init::Init::Chrono { gates: *gates, steps: *steps }),
         Init::Vectors { vocab } => match vectors.get(*vocab).and_then(Option::as_ref) {
             Some(known) => with_vectors(known, shape, seed, &param.name),

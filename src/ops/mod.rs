@@ -3,6 +3,7 @@
 
 pub mod attention;
 pub mod biaffine;
+pub mod co_attention;
 pub mod combine;
 pub mod compare;
 pub mod conv;
@@ -10,24 +11,35 @@ pub mod corrupt;
 pub mod cutoff;
 pub mod dense;
 pub mod direction;
+pub mod experts;
 pub mod fields;
 pub mod figure;
 pub mod formats;
 pub mod gaussian;
 pub mod gradient;
 pub mod gumbel;
+pub mod graph_attention;
+pub mod highway;
 pub mod internal;
+pub mod join;
+pub mod label_attention;
 pub mod later;
+pub mod memory;
 pub mod noise;
 pub mod over;
 pub mod perturb;
 pub mod pooling;
+pub mod reads;
 pub mod recurrent;
 pub mod replaced;
 mod reference;
 pub mod sample;
 pub mod signature;
 pub mod spans;
+pub mod shift;
+pub mod snapshot;
+pub mod sparsity;
+pub mod stitch;
 pub mod tasks;
 pub mod training;
 pub mod words;
@@ -143,6 +155,7 @@ static RUNNING: &[&dyn Operation] = &[
     &recurrent::BIGRU,
     &direction::FORWARD,
     &direction::BACKWARD,
+    &reads::Coupled,
     &conv::Conv,
     &attention::Transformer,
     &attention::SelfAttention,
@@ -155,6 +168,19 @@ static RUNNING: &[&dyn Operation] = &[
     &dense::AddNorm,
     &dense::Mix,
     &biaffine::Biaffine,
+    &highway::Highway,
+    &co_attention::CoAttention,
+    &label_attention::LabelAttention,
+    &stitch::CROSS_STITCH,
+    &stitch::SLUICE,
+    &stitch::Column,
+    &experts::Experts,
+    &experts::Route,
+    &memory::Memory,
+    &graph_attention::GraphAttention,
+    &join::Join,
+    &join::Part,
+    &shift::Shift,
     &combine::Concat,
     &combine::ADD,
     &combine::SUBTRACT,
@@ -196,6 +222,8 @@ static RUNNING: &[&dyn Operation] = &[
     &compare::Orthogonal,
     &compare::L2,
     &gaussian::UnitKl,
+    &snapshot::Snapshot,
+    &sparsity::Sparsity,
     &internal::FIELD,
     &internal::INDEX,
     &internal::ONE_HOT,
@@ -216,6 +244,7 @@ static RUNNING: &[&dyn Operation] = &[
     &tasks::heads::CRF_LOSS,
     &tasks::heads::CRF_DECODE,
     &tasks::heads::CRF_PROBS,
+    &tasks::voted::Voted,
     &tasks::feedback::FEEDBACK,
     &tasks::feedback::PATH,
     &tasks::feedback::LABEL,
@@ -304,6 +333,7 @@ pub fn cuts_gradient(op: &str) -> bool {
         "rewritten",
         "replaced",
         "detected",
+        "voted",
         "sample",
         "figure",
     ];

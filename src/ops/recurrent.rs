@@ -37,7 +37,7 @@ const ARGS: &[Arg] = &[
         "reads",
         Kind::Any,
         Default::Unset,
-        "Another recurrent layer whose state on the same text is read one step before.",
+        "Of `lstm`: a layer whose states on the same text, which is what the layer written here is applied to, the candidate memory reads one step before, through a gate; layers may read each other (Liu et al. 2016).",
     ),
 ];
 
@@ -70,6 +70,9 @@ impl Operation for Recurrent {
     fn apply<'a>(&self, c: &mut Checker<'a>, call: &Call<'a>) -> Checked<Val<'a>> {
         let (mut x, on, mut width) = c.vector(call, 0)?;
         c.axis(call, 0, &on)?;
+        if call.args.any("reads").is_some() {
+            return super::reads::states(c, call, (x, on, width)).map(Val::Node);
+        }
         let d = call.args.int("d").unwrap_or(1);
         let h = if self.both { halves(c, call, d)? } else { d };
         let dropout = call.args.float("dropout").unwrap_or(0.0);
@@ -87,9 +90,6 @@ impl Operation for Recurrent {
             }
             x = c.emit(call, vec![x], attrs([]), params, ty);
             width = d.into();
-        }
-        if call.args.any("reads").is_some() {
-            x = c.plain("reads", vec![x], attrs([]), Ty::Vector(on, d.into()), call.span);
         }
         Ok(Val::Node(x))
     }
@@ -138,7 +138,7 @@ impl Recurrent {
 }
 
 /// Stands for the lengths of texts until data is read.
-const UNKNOWN: f32 = 0.0;
+pub(super) const UNKNOWN: f32 = 0.0;
 
 /// Parameters of one direction of an LSTM of `h` units: `w_ih [4h, in]`, `w_hh [4h, h]`, `bias [4h]`.
 /// Its memories begin with lengths of up to `steps`.

@@ -3,11 +3,13 @@
 use super::signature::*;
 use super::{Operation, attrs};
 use crate::data::spec::FilePath;
+use crate::diagnostics::{Diagnostic, codes};
 use crate::plan::Init;
-use crate::sema::call::{Call, Checked, Val};
+use crate::sema::call::{Call, Checked, Func, Reported, Val};
 use crate::sema::checker::Checker;
 use crate::sema::graph::{NodeId, Vocab};
 use crate::sema::types::{On, Ty, Width};
+use crate::syntax::ast::Expr;
 
 #[cfg(feature = "train")]
 use crate::backend::{Value, exec::Run, kernels};
@@ -29,7 +31,12 @@ static EMBED: Signature = Signature {
             Default::Unset,
             "A GloVe or word2vec text file to begin with; its words join the vocabulary where the data has them.",
         ),
-        arg("tied", Kind::Any, Default::Unset, "Another `embed` whose table it reads."),
+        arg(
+            "tied",
+            Kind::Any,
+            Default::Unset,
+            "A layer that begins with `embed`, whose table and vocabulary are read here too (Press & Wolf 2017).",
+        ),
     ],
 };
 
@@ -40,6 +47,10 @@ impl Operation for Embed {
 
     fn apply<'a>(&self, c: &mut Checker<'a>, call: &Call<'a>) -> Checked<Val<'a>> {
         let d = call.args.width("d").unwrap_or_default();
+        if let Some(other) = call.args.any("tied") {
+            let other = Call { inputs: call.inputs.clone(), ..tied_to(c, call, other, &d)? };
+            return self.apply(c, &other);
+        }
         let x = c.node(call, 0)?;
         if let Ty::Label(on, space) = c.graph.ty(x).clone() {
             let table = c.param(call, "weight", vec![Width::from(space), d.clone()], Init::Normal(1.0))?;
@@ -54,12 +65,7 @@ impl Operation for Embed {
         let init = if vectors.is_some() { None } else { Some(Init::Normal(1.0)) };
         let min_count = call.args.int("min_count").unwrap_or(1);
         let vocab = Vocab { name: path, fields: vec![], chars: false, min_count, vectors, span: call.span };
-        let node = lookup(c, call, vocab, x, on, d, init)?;
-        if call.args.any("tied").is_some() {
-            let ty = c.graph.ty(node).clone();
-            return Ok(Val::Node(c.plain("tied", vec![node], attrs([]), ty, call.span)));
-        }
-        Ok(Val::Node(node))
+        lookup(c, call, vocab, x, on, d, init).map(Val::Node)
     }
 
     fn by_example(&self) -> bool {
@@ -80,6 +86,38 @@ impl Operation for Embed {
         let p = run.float("dropout") as f32;
         let drop = (run.training && p > 0.0).then(|| (p, run.draw()));
         Ok(Value::float(kernels::embedding::lookup_dropped(&ids, run.param(0), drop)?, rows))
+    }
+}
+
+/// The `embed` that the layer `other` begins with, as wide as this one.
+fn tied_to<'a>(c: &mut Checker<'a>, call: &Call<'a>, other: &'a Expr, d: &Width) -> Checked<Call<'a>> {
+    let body = match c.eval(other, &call.scope) {
+        Val::Error => return Err(Reported),
+        Val::Func(f) => c.body_of(&f),
+        _ => None,
+    };
+    let Some(embed) = body.as_deref().and_then(first_call).filter(|call| call.name() == "embed") else {
+        let message = "'tied' names a layer that begins with `embed`, and this is none";
+        let d = Diagnostic::new(codes::WRONG_KIND, other.span, message);
+        return Err(c.error_in(&call.scope, d.help("give the table a layer of its own: `layer words = embed(64)`")));
+    };
+    let theirs = embed.args.width("d").unwrap_or_default();
+    if theirs == *d {
+        return Ok(embed.clone());
+    }
+    let (x, y) = (c.show_width(d), c.show_width(&theirs));
+    let message = format!("the table that is read here is {y} wide, not {x}");
+    let at = call.args.span("d").unwrap_or(call.span);
+    let d = Diagnostic::new(codes::WIDTH_MISMATCH, at, message).also(embed.span, format!("width {y}"));
+    Err(c.error_in(&call.scope, d.help("`linear(d)` changes a width after it is read")))
+}
+
+/// The built-in that a function applies first.
+fn first_call<'f, 'a>(f: &'f Func<'a>) -> Option<&'f Call<'a>> {
+    match f {
+        Func::Builtin(call) => Some(call),
+        Func::Compose(first, _) => first_call(first),
+        _ => None,
     }
 }
 

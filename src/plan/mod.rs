@@ -115,6 +115,13 @@ pub enum Init {
     FanIn,
     /// Rows orthogonal (Saxe et al. 2014).
     Orthogonal,
+    /// A matrix with one number on its diagonal and another elsewhere.
+    Diagonal {
+        /// On the diagonal.
+        on: f32,
+        /// Elsewhere.
+        off: f32,
+    },
     /// Bias of an LSTM `[4h]` or a GRU `[3h]` whose units begin with memories of 1 to `steps`
     /// steps (Tallec & Ollivier 2018): log U(1, steps - 1) for the gate that keeps, the same
     /// with the other sign for the input gate of an LSTM, 0 for the rest.

@@ -16,7 +16,7 @@ use crate::syntax::ast::{self, Expr, ExprKind, Ident, Setting};
 
 impl<'a> Checker<'a> {
     /// A value known before training; reports what is none.
-    pub(super) fn constant(&mut self, e: &'a Expr, s: &Scope<'a>) -> Checked<Const> {
+    pub(crate) fn constant(&mut self, e: &'a Expr, s: &Scope<'a>) -> Checked<Const> {
         match &e.kind {
             ExprKind::Int(v) => Ok(Const::Int(*v)),
             ExprKind::Float(v) => Ok(Const::Float(*v)),

@@ -265,6 +265,8 @@ pub struct Scope<'a> {
     pub owner: Option<Rc<str>>,
     /// Calls of recipes that led here.
     pub chain: Vec<(u32, u32)>,
+    /// The declared layer that is applied here, and to what, when that is one value.
+    pub within: Option<super::coupling::Applied<'a>>,
     /// Inside a layer or recipe, where fields and lets may not be read.
     pub closed: Option<&'a str>,
     /// Places to point at when something inside fails: where the layer was applied.

@@ -48,6 +48,10 @@ pub struct Checker<'a> {
     pub(super) stack: Vec<(Key<'a>, Span)>,
     /// Layers applied to nodes before.
     pub(super) applied: FxHashMap<(&'a str, usize, Vec<NodeId>), Val<'a>>,
+    /// Recurrent cells whose reading of another's state is being found, the outermost first.
+    pub cells: Vec<super::coupling::Cell<'a>>,
+    /// The states of cells that read each other, by the layers that end with them.
+    pub(super) coupled: FxHashMap<super::coupling::Applied<'a>, NodeId>,
     /// Layers and recipes whose bodies were evaluated.
     pub(super) visited: FxHashSet<&'a str>,
     /// The ways to balance that are asked for.

@@ -421,8 +421,11 @@ impl<'a> Checker<'a> {
             return Val::Error;
         }
         self.stack.push((key, span));
+        scope.within = memo.as_ref().filter(|m| m.2.len() == 1).map(|m| (name, member, m.2[0]));
+        let within = scope.within;
         let value = self.layer_body(layer, &symbol, inputs, span, scope);
         self.stack.pop();
+        let value = self.ends_with_its_cell(within, value, layer.body.span, s);
         if let Some(memo) = memo {
             self.applied.insert(memo, value.clone());
         }

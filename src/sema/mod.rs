@@ -6,6 +6,7 @@ pub mod bind;
 pub mod call;
 pub mod checker;
 pub mod consts;
+pub mod coupling;
 mod data;
 pub mod eval;
 mod excuse;

@@ -477,6 +477,7 @@ impl<'a> Checker<'a> {
             "loss" => {
                 built.loss.ok_or(()).map_err(|()| missing(self, "loss here: it has no gold on these examples"))?
             }
+            "voted" => return ops::tasks::voted::voted(self, id, built, span).map(Val::Node),
             "embedding" => return self.embedding_output(id, built, args, span, s).map(Val::Node),
             "top" => {
                 let mut on = built.on.examples();

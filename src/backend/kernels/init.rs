@@ -53,6 +53,13 @@ pub enum Init {
         /// The longest memory.
         steps: f32,
     },
+    /// One number on the diagonal and another elsewhere.
+    Diagonal {
+        /// On the diagonal.
+        on: f32,
+        /// Elsewhere.
+        off: f32,
+    },
     /// Rows (or columns, whichever are fewer) of length `gain`, orthogonal to each other
     /// (Saxe et al., 2014).
     Orthogonal {
@@ -81,6 +88,10 @@ pub fn init(kind: &Init, shape: &[usize], seed: u64, name: &str) -> Vec<f32> {
         }
         Init::Lstm { hidden } => within(draw, count, 1.0 / (hidden.max(1) as f32).sqrt()),
         Init::Chrono { gates, steps } => chrono(draw, count, gates, steps),
+        Init::Diagonal { on, off } => {
+            let columns = fans(shape).1.max(1);
+            (0..count).map(|i| if i / columns == i % columns { on } else { off }).collect()
+        }
         Init::Orthogonal { gain } => orthogonal(draw, fans(shape), gain),
     }
 }

@@ -134,6 +134,38 @@ fn end(x: &Tensor, offsets: &Offsets, which: fn(std::ops::Range<usize>) -> usize
     pick(x, at, (s, d))
 }
 
+/// Rows of `x [N, d]` by index: `[n, d]`; `u32::MAX` gives zeros. No row is taken twice.
+pub fn rows_or_zeros(x: &Tensor, ids: Vec<u32>) -> Result<Tensor> {
+    let (n, d) = x.dims2()?;
+    if !is_fused(x) {
+        let all = Tensor::cat(&[x, &Tensor::zeros((1, d), x.dtype(), x.device())?], 0)?;
+        return select(&all, ids.iter().map(|id| (*id).min(n as u32)).collect());
+    }
+    let ids = Arc::new(ids);
+    let back = ids.clone();
+    mapped(
+        x,
+        "rows_or_zeros",
+        (ids.len(), d),
+        move |x| {
+            let mut y = vec![0.0; ids.len() * d];
+            moves(&ids, n, d).for_each(|(to, from)| y[to..to + d].copy_from_slice(&x[from..from + d]));
+            y
+        },
+        move |x, _, g| {
+            let mut out = vec![0.0; x.len()];
+            moves(&back, n, d).for_each(|(from, to)| out[to..to + d].copy_from_slice(&g[from..from + d]));
+            out
+        },
+    )
+}
+
+/// For each row that is taken, where it goes and where it is.
+fn moves(ids: &[u32], n: usize, d: usize) -> impl Iterator<Item = (usize, usize)> {
+    let taken = ids.iter().enumerate().filter(move |(_, id)| (**id as usize) < n);
+    taken.map(move |(row, id)| (row * d, *id as usize * d))
+}
+
 /// The numbers at flat positions of `x`; `u32::MAX` gives 0.
 fn pick(x: &Tensor, at: Vec<u32>, shape: (usize, usize)) -> Result<Tensor> {
     let n = x.elem_count();

@@ -65,7 +65,8 @@ pub fn named(c: &Checker<'_>, at: Span, input: &Input) -> String {
 pub fn one_vector<'a>(c: &mut Checker<'a>, kind: &str, input: &Input, at: Span, votes: bool) -> Checked<()> {
     let Some(axis) = input.on.inner().filter(|_| !votes) else { return Ok(()) };
     let message = format!("{} runs along '{axis}'; `{kind}` reads one vector for each example", named(c, at, input));
-    let vote = if kind == "classify" { ", or let each token vote with `{ vote: true }`" } else { "" };
+    let vote =
+        if matches!(kind, "classify" | "multilabel") { ", or let each token vote with `{ vote: true }`" } else { "" };
     let help = format!("pool it first, with `|> mean_pool` or `|> attention_pool`{vote}");
     Err(c.error(Diagnostic::new(codes::TASK_INPUT, at, message).help(help)))
 }

@@ -21,6 +21,7 @@ pub mod spans;
 #[cfg(feature = "train")]
 mod spans_run;
 pub mod tag;
+pub mod voted;
 
 use super::signature::{Arg, COUNT, Default, Group, Kind, POSITIVE, Signature, arg, required};
 

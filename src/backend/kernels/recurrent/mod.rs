@@ -7,6 +7,7 @@
 //! lies, so nothing is brought in order and back; what a step works on is small. Each direction
 //! has a thread of its own, forward and backward.
 
+pub mod coupled;
 mod greedy;
 pub mod gru;
 mod labels;

@@ -3,6 +3,7 @@
 use candle_core::{Device, Tensor, Var};
 
 use super::{assert_close, check, compare, random, wide};
+use crate::backend::kernels::recurrent::coupled::{Cell, coupled};
 use crate::backend::kernels::recurrent::{Input, Projections, gru, lstm};
 use crate::backend::looked::Looked;
 use crate::backend::param::flat_params;
@@ -10,6 +11,19 @@ use crate::backend::rows::{Offsets, offsets_of};
 
 fn ragged() -> Offsets {
     offsets_of([2, 0, 4, 1])
+}
+
+#[test]
+fn cells_that_read_states() {
+    let offsets = offsets_of([3, 0, 1, 4]);
+    check(&[&[8, 21]], &[&[12, 3], &[3, 3]], &|x, p| {
+        coupled(&x[0], &offsets, &[Cell { w_hh: &p[0], w_hg: &p[1], reads: None }])
+    });
+    let shapes: [&[usize]; 6] = [&[12, 3], &[3, 3], &[6, 2], &[8, 2], &[2, 2], &[4, 3]];
+    check(&[&[8, 25]], &shapes, &|x, p| {
+        let cell = |i: usize, other| Cell { w_hh: &p[i], w_hg: &p[i + 1], reads: Some((other, &p[i + 2])) };
+        coupled(&x[0], &offsets, &[cell(0, 1), cell(3, 0)])
+    });
 }
 
 #[test]
@@ -159,4 +173,38 @@ fn rows_of_a_table_as_their_numbers() {
     }
     let missing = Looked::new(&p[0], vec![50].into());
     assert!(lstm::lstm(Input::Rows(&missing, None), &offsets_of([1]), &p[9], &p[10], &p[11], false).is_err());
+}
+
+/// Liu et al. 2016, number by number: two cells of one unit that read each other over two words.
+#[test]
+fn coupled_cells_are_the_formula_of_the_paper() {
+    let number = |n: usize| ((n * 7 + 3) as f32 * 0.61).sin();
+    let column = |first: usize, count: usize| -> Vec<f32> { (first..first + count).map(number).collect() };
+    let named = [0, 10].into_iter().flat_map(|k| {
+        let one = |name: &str, first: usize, count: usize| {
+            (format!("{name}{k}"), Tensor::from_vec(column(k + first, count), (count, 1), &Device::Cpu).unwrap())
+        };
+        [one("w_hh", 0, 4), one("w_hg", 4, 1), one("w_r", 5, 2)]
+    });
+    let (p, _) = flat_params(named.collect()).unwrap();
+    let pre = column(40, 20);
+    let cell = |i: usize, other| Cell { w_hh: &p[i], w_hg: &p[i + 1], reads: Some((other, &p[i + 2])) };
+    let x = Tensor::from_slice(&pre, (2, 10), &Device::Cpu).unwrap();
+    let y = coupled(&x, &offsets_of([2]), &[cell(0, 1), cell(3, 0)]).unwrap().to_vec2::<f32>().unwrap();
+    let sigmoid = |x: f32| 1.0 / (1.0 + (-x).exp());
+    let (mut h, mut c) = ([0f32; 2], [0f32; 2]);
+    for t in 0..2 {
+        let before = h;
+        for k in 0..2 {
+            let w = |n: usize| number(10 * k + n);
+            let x = |n: usize| pre[10 * t + 5 * k + n];
+            let (own, other) = (before[k], before[1 - k]);
+            let [i, f, o] = [0, 1, 3].map(|n| sigmoid(x(n) + w(n) * own));
+            let (g_own, g_other) = (sigmoid(x(4) + w(4) * own), sigmoid(x(4) + w(6) * other));
+            let z = (x(2) + g_own * w(2) * own + g_other * w(5) * other).tanh();
+            c[k] = f * c[k] + i * z;
+            h[k] = o * c[k].tanh();
+            assert!((y[t][k] - h[k]).abs() < 1e-6, "{} for {}", y[t][k], h[k]);
+        }
+    }
 }

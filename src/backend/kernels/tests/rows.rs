@@ -9,7 +9,9 @@ use crate::backend::kernels::activation::Activation;
 use crate::backend::kernels::conv::{conv_max, conv1d};
 use crate::backend::kernels::embedding::{lookup, lookup_dropped};
 use crate::backend::kernels::random::{Draw, dropout};
+use crate::backend::kernels::segment::rows_or_zeros;
 use crate::backend::kernels::shape::{add_rows, concat_cols, mul_rows, reverse_gradient, scale, sub_rows};
+use crate::backend::kernels::stitch::stitch;
 use crate::backend::param::flat_params;
 use crate::backend::rows::offsets_of;
 
@@ -102,6 +104,26 @@ fn one_number_to_a_row() {
         check(&[&[4, 3], &[4, 1]], &[], &|x, _| op(&x[0], &x[1]));
         compare(&[&[2000, 33], &[2000, 1]], &[], &|x, _| op(&x[0], &x[1]));
     }
+}
+
+#[test]
+fn rows_that_are_not_there() {
+    let ids = vec![2, u32::MAX, 0, 3];
+    check(&[&[4, 3]], &[], &|x, _| rows_or_zeros(&x[0], ids.clone()));
+    let y = rows_or_zeros(&random(1, &[0, 2]), vec![u32::MAX]).unwrap();
+    assert_eq!(y.to_vec2::<f32>().unwrap(), [[0.0, 0.0]]);
+}
+
+#[test]
+fn columns_mixed() {
+    check(&[&[4, 6]], &[&[3, 3]], &|x, p| stitch(&x[0], &p[0]));
+    compare(&[&[900, 120]], &[&[4, 4]], &|x, p| stitch(&x[0], &p[0]));
+    // Misra et al. 2016, eq. 1, for two columns of two numbers.
+    let alpha = Tensor::new(&[[0.9f32, 0.1], [0.25, 0.75]], &Device::Cpu).unwrap();
+    let (p, _) = flat_params(vec![("alpha".to_owned(), alpha)]).unwrap();
+    let x = Tensor::new(&[[1f32, 2.0, 10.0, 20.0]], &Device::Cpu).unwrap();
+    let y = stitch(&x, &p[0]).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    assert_eq!(y, [0.9 + 1.0, 1.8 + 2.0, 0.25 + 7.5, 0.5 + 15.0]);
 }
 
 #[test]

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use candle_core::{Device, Result, Tensor, Var};
 
 use super::{check, compare, random, wide};
+use crate::backend::kernels::edges::{Form, Neighbours, attend};
 use crate::backend::kernels::segment;
+use crate::backend::param::flat_params;
 use crate::backend::rows::{Offsets, offsets_of};
 
 type Pool = fn(&Tensor, &Offsets) -> Result<Tensor>;
@@ -74,4 +76,40 @@ fn rows_by_index() {
     check(&[&[4, 3]], &[], &|x, _| segment::repeat_rows(&x[0], &offsets_of([2, 0, 3, 1])));
     check(&[&[4, 3]], &[], &|x, _| segment::gather_rows(&x[0], &ids));
     assert!(segment::gather_rows(&random(1, &[2, 3]), &ids).is_err());
+}
+
+#[test]
+fn graph_attention() {
+    let offsets = offsets_of([3, 0, 1, 4]);
+    for (forms, heads) in [(&[Form::Window(1)][..], 1), (&[Form::All], 2), (&[Form::Across, Form::Window(2)], 2)] {
+        let parts = if heads == 1 { vec![] } else { vec![offsets_of([2, 0, 1, 1]), offsets_of([1, 0, 0, 3])] };
+        let edges = Arc::new(Neighbours::new(&offsets, &parts, forms));
+        check(&[&[8, 4]], &[&[4], &[4]], &|x, p| attend(&x[0], &p[0], &p[1], &edges, heads));
+    }
+    let offsets = offsets_of((0..60).map(|i| i % 25));
+    let edges = Arc::new(Neighbours::new(&offsets, &[], &[Form::Window(2)]));
+    let rows = *offsets.last().unwrap() as usize;
+    compare(&[&[rows, 32]], &[&[32], &[32]], &|x, p| attend(&x[0], &p[0], &p[1], &edges, 4));
+}
+
+/// Veličković et al. 2018, eq. 3 and 4, place by place.
+#[test]
+fn graph_attention_is_the_formula_of_the_paper() {
+    let (h, a, b) = (random(1, &[3, 2]), random(2, &[2]), random(3, &[2]));
+    let (p, _) = flat_params(vec![("a".into(), a.clone()), ("b".into(), b.clone())]).unwrap();
+    let edges = Arc::new(Neighbours::new(&offsets_of([3]), &[], &[Form::Window(1)]));
+    let y = attend(&h, &p[0], &p[1], &edges, 1).unwrap().to_vec2::<f32>().unwrap();
+    let (h, a, b) = (h.to_vec2::<f32>().unwrap(), a.to_vec1::<f32>().unwrap(), b.to_vec1::<f32>().unwrap());
+    let dot = |w: &[f32], x: &[f32]| w[0] * x[0] + w[1] * x[1];
+    for (i, near) in [(0, vec![0, 1]), (1, vec![0, 1, 2]), (2, vec![1, 2])] {
+        let score = |j: &usize| {
+            let e = dot(&a, &h[i]) + dot(&b, &h[*j]);
+            (if e > 0.0 { e } else { 0.2 * e }).exp()
+        };
+        let total: f32 = near.iter().map(score).sum();
+        for k in 0..2 {
+            let expected: f32 = near.iter().map(|j| score(j) / total * h[*j][k]).sum();
+            assert!((y[i][k] - expected).abs() < 1e-5, "{} for {expected}", y[i][k]);
+        }
+    }
 }

@@ -146,7 +146,7 @@ fn mistakes_end_in_one_message() {
     assert!(said.contains("did you mean 'utterance'?"), "{said}");
     write("data.mtl", &program.replace("data/train", "data/nowhere"));
     assert!(fails(&demo, 1, &["run", "data.mtl"]).contains("error[E08"));
-    write("later.mtl", &program.replace("|> words", "|> words |> cutoff(token, 0.1)"));
+    write("later.mtl", &program.replace("|> words", "|> words |> select_layers"));
     assert!(fails(&demo, 1, &["run", "later.mtl"]).contains("E0703"));
     write("far.mtl", &program.replace("adam(lr: 4e-3)", "sgd(lr: 1e30)"));
     let said = fails(&demo, 1, &["run", "far.mtl", "--out", "far"]);

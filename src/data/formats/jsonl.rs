@@ -65,9 +65,11 @@ fn lookup<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
     })
 }
 
-/// The values at a path that leads through an array, one of each of its members.
+/// The values at a path that leads through an array, one of each of its members; a path that counts
+/// members asks for one.
 fn gathered(value: &Value, path: &str) -> Option<Value> {
     match value {
+        Value::Array(_) if path.starts_with(|c: char| c.is_ascii_digit()) => None,
         Value::Array(items) => {
             let found: Vec<Value> = items.iter().filter_map(|item| lookup(item, path).cloned()).collect();
             (!found.is_empty() || items.is_empty()).then_some(Value::Array(found))

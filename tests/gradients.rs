@@ -167,7 +167,10 @@ const SMOOTH: &[(&str, &str)] = &[
          task p: relate(d.r) = v { entities: e  hidden: 4 }",
     ),
     ("all pairs", "task t: classify(d.c) = pairs(h |> linear(3), k |> tanh) |> linear(3) |> mean_pool |> mean_pool"),
-    ("detected", "task g: mlm(d.a) = d.a |> corrupt(mask: 50%) |> words |> lstm(4)\ntask t: detect(g.replaced) = g.sample |> words |> lstm(4)"),
+    (
+        "detected",
+        "task g: mlm(d.a) = d.a |> corrupt(mask: 50%) |> words |> lstm(4)\ntask t: detect(g.replaced) = g.sample |> words |> lstm(4)",
+    ),
     ("over an axis", "task t: classify(d.c) = h |> lstm(4) { over: h |> linear(1) |> sigmoid }"),
     ("votes", "task t: classify(d.c) = h |> lstm(4) { vote: true }"),
     (

@@ -160,11 +160,7 @@ impl Folder {
         for (param, name) in named {
             let view = tensors.tensor(name).map_err(|_| damaged(format!("it lacks '{name}'")))?;
             if view.shape() != param.var.dims() {
-                return Err(damaged(format!(
-                    "'{name}' has shape {:?}, not {:?}",
-                    view.shape(),
-                    param.var.dims()
-                )));
+                return Err(damaged(format!("'{name}' has shape {:?}, not {:?}", view.shape(), param.var.dims())));
             }
             if view.dtype() != safetensors::Dtype::F32 {
                 return Err(damaged(format!("'{name}' is not f32")));

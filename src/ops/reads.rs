@@ -31,6 +31,7 @@ static COUPLED: Signature = Signature {
 };
 
 /// Parameters of a cell.
+#[cfg(feature = "train")]
 const PARAMS: usize = 7;
 
 /// The states of an `lstm` of `d` units over `x` with `reads:`.

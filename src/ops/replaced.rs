@@ -80,7 +80,8 @@ pub fn flags_of(c: &mut Checker<'_>, chosen: NodeId, drawn: NodeId, on: &On, spa
 
 #[cfg(feature = "train")]
 fn rewritten(run: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
-    let [Value::Tokens { ids, lexicon, rows }, Value::Label { ids: chosen, .. }, Value::Label { ids: drawn, .. }] = inputs
+    let [Value::Tokens { ids, lexicon, rows }, Value::Label { ids: chosen, .. }, Value::Label { ids: drawn, .. }] =
+        inputs
     else {
         return run.wrong_input();
     };

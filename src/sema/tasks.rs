@@ -55,7 +55,7 @@ impl<'a> Checker<'a> {
         if let Some(e) = settings.any("metric") {
             self.task_metric(e, kind);
         }
-        let id = self.next_task(&symbol);
+        let id = self.next_task(symbol);
         let family = symbol.is_family().then(|| symbol.name.to_string());
         scope.in_loss = false;
         let declared = (symbol.name, member);

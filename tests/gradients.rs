@@ -105,6 +105,11 @@ const SMOOTH: &[(&str, &str)] = &[
     ("arithmetic", "task t: tag(d.g) = (h |> softmax) * 2.0 + -h - (h * h |> exp |> log) * 0.5"),
     ("activations", "task t: regress(d.n) = concat(h |> relu |> last, h |> abs |> mean_pool, h |> attention_pool)"),
     ("noise", "task t: classify(d.c) = h |> linear(6) |> dropout(0.3) |> word_dropout(0.2) |> noise(0.1) |> mean_pool"),
+    ("letters out", "task t: classify(d.c) = d.a |> word_dropout(0.4) |> chars(4, cnn, embed: 3) |> mean_pool"),
+    (
+        "states of letters out",
+        "task t: classify(d.c) = d.a |> word_dropout(0.4) |> chars(4, lstm, embed: 3) |> mean_pool",
+    ),
     ("words out", "task t: classify(d.c) = d.a |> word_dropout(0.4) |> words |> mean_pool"),
     (
         "directions",

@@ -91,9 +91,12 @@ fn surprise(scores: &[f32], at: usize) -> f32 {
 const PARSER: &str = r#"data d { format: jsonl  train: "d.jsonl"  field a: text from "a"  field t: tree(a) from "t" }
 task p: parse(d.t) = d.a |> embed(5) "#;
 
+/// A token with its head and label.
+type Arc = (usize, Option<usize>, Option<usize>);
+
 /// Gold of [`TREES`]: the first token of each text, and head and label of each token that has them,
 /// the labels being det, nsubj and root.
-const ARCS: &[(usize, &[(usize, Option<usize>, Option<usize>)])] = &[
+const ARCS: &[(usize, &[Arc])] = &[
     (0, &[(0, Some(2), Some(0)), (1, Some(3), Some(1)), (2, Some(0), Some(2))]),
     (3, &[(0, Some(0), Some(2))]),
     (7, &[(0, Some(2), Some(0)), (1, None, None), (2, Some(0), Some(2)), (3, Some(3), None)]),

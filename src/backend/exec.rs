@@ -386,14 +386,17 @@ impl<'a> Run<'a> {
         Arc::new(ids.iter().map(|id| if *id < rows { *id } else { 0 }).collect())
     }
 
-    /// Rows of the node's vocabulary of characters for each word, and where each word begins.
+    /// Rows of the node's vocabulary of characters for each word, and where each word begins; of a
+    /// word that was dropped or masked no character is known.
     pub fn characters(&self, words: &[u32], lexicon: &Lexicon) -> (Arc<Vec<u32>>, super::Offsets) {
         let vocab = &self.program.schema.vocabs[self.int("vocab")];
         let mut rows = Vec::new();
         let mut lengths = Vec::with_capacity(words.len());
         for word in words {
             let before = rows.len();
-            rows.extend(vocab.letters(&lexicon.word(*word)));
+            if *word != super::NO_LABEL {
+                rows.extend(vocab.letters(&lexicon.word(*word)));
+            }
             lengths.push(rows.len() - before);
         }
         (rows.into(), super::rows::offsets_of(lengths))

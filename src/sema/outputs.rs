@@ -1,13 +1,16 @@
-//! Outputs of tasks that other tasks learn from or are weighed by: draws, figures, teachers.
+//! What tasks hand on to others: labels, embeddings, draws, figures, what teachers say.
 
-use super::call::{Bound, TaskId};
+use super::call::{Bound, Checked, Reported, Scope, TaskId, Val};
 use super::checker::Checker;
 use super::graph::{Node, NodeId, Site};
 use super::model::Built;
-use super::types::{SpaceId, Ty};
+use super::types::{GoldKind, On, SpaceId, Ty, Width};
+use crate::diagnostics::{Diagnostic, codes};
+use crate::ops;
 use crate::ops::direction::KEPT;
-use crate::plan::{Attr, Attrs};
+use crate::plan::{Attr, Attrs, Init};
 use crate::source::Span;
+use crate::syntax::ast::{Arg, Ident};
 use rustc_hash::FxHashMap;
 
 /// Where the draw of a task's `.sample` stands among those of its head.
@@ -100,4 +103,157 @@ fn as_still(node: Node, inputs: Vec<NodeId>) -> Node {
     let mut still = Node { inputs, draw: None, ..node };
     still.attrs.insert("still".into(), true.into());
     still
+}
+
+impl<'a> Checker<'a> {
+    /// What a task hands on under a name.
+    pub(super) fn part_of_task(
+        &mut self,
+        id: TaskId,
+        built: &Built,
+        name: &'a Ident,
+        args: &'a [Arg],
+        span: Span,
+        s: &Scope<'a>,
+    ) -> Checked<Val<'a>> {
+        let missing = |c: &mut Self, what: &str| {
+            let task = c.task(id).name.clone();
+            let d = Diagnostic::new(codes::UNKNOWN_FIELD, name.span, format!("the task '{task}' has no {what}"));
+            c.error_in(s, d.help(format!("read what it predicts, such as `{task}.label`")))
+        };
+        let node = match name.text.as_str() {
+            "hidden" => built.hidden,
+            "logits" => built.logits,
+            "probs" => built.probs.ok_or(()).map_err(|()| missing(self, "probabilities"))?,
+            "label" => return self.label_output(built, args, span, s).map(Val::Node),
+            "gold" => {
+                let gold = built.gold.ok_or(()).map_err(|()| missing(self, "gold here"))?;
+                let ty = self.graph.ty(gold).clone();
+                self.plain("read_gold", vec![gold], Attrs::new(), ty, span)
+            }
+            "loss" => {
+                built.loss.ok_or(()).map_err(|()| missing(self, "loss here: it has no gold on these examples"))?
+            }
+            "voted" => return ops::tasks::voted::voted(self, id, built, span).map(Val::Node),
+            "embedding" => return self.embedding_output(id, built, args, span, s).map(Val::Node),
+            "top" => {
+                let mut on = built.on.examples();
+                on.axes = [format!("{}.top", self.task(id).name).into()].into();
+                self.bind_args(&ops::tasks::TOP, args, name.span, s);
+                return Ok(Val::Top(id, on));
+            }
+            "sample" => {
+                let probs = built.probs.ok_or(()).map_err(|()| missing(self, "probabilities to draw from"))?;
+                let drawn = self.drawn_label(id, [built.label, probs], span);
+                match self.chosen_words(built) {
+                    Some((chosen, space)) => ops::replaced::text_of(self, chosen, drawn, space, &built.on, span),
+                    None => drawn,
+                }
+            }
+            "replaced" => {
+                let of_mlm = self.chosen_words(built).zip(built.probs);
+                let ((chosen, _), probs) =
+                    of_mlm.ok_or(()).map_err(|()| missing(self, "corrupted words that it could replace"))?;
+                let drawn = self.drawn_label(id, [built.label, probs], span);
+                ops::replaced::flags_of(self, chosen, drawn, &built.on, span)
+            }
+            "states" | "words" => {
+                let ty = Ty::Vector(built.on.clone(), built.width.clone());
+                self.plain("generated", vec![built.hidden], Attrs::new(), ty, span)
+            }
+            other => {
+                let gold = built.gold.ok_or(()).map_err(|()| missing(self, "gold here"))?;
+                self.measured(id, [built.label, gold], other, span)
+            }
+        };
+        Ok(Val::Node(node))
+    }
+
+    /// `.label`, or `.label(gold: 90%)`: teacher forcing.
+    fn label_output(&mut self, built: &Built, args: &'a [Arg], span: Span, s: &Scope<'a>) -> Checked<NodeId> {
+        let bound = self.bind_args(&ops::tasks::LABEL, args, span, s);
+        let label = self.labels_of(built.label, span);
+        let (Some(p), Some(gold)) = (bound.float("gold"), built.gold) else { return Ok(label) };
+        if p == 0.0 {
+            return Ok(label);
+        }
+        let gold = self.labels_of(gold, span);
+        let node = Node {
+            op: "forced_label",
+            inputs: vec![label, gold],
+            attrs: Attrs::from_iter([("gold".to_string(), Attr::Float(p))]),
+            params: vec![],
+            ty: self.graph.ty(label).clone(),
+            span,
+            path: s.owner.clone().unwrap_or_default(),
+            draw: Some(self.site(s, span)),
+            vocab: None,
+        };
+        Ok(self.graph.add(node))
+    }
+
+    /// The labels of a tree's arcs; what is labels already stays what it is.
+    fn labels_of(&mut self, node: NodeId, span: Span) -> NodeId {
+        match self.graph.ty(node).clone() {
+            Ty::Gold(on, GoldKind::Tree, Some(space)) => {
+                self.plain("tree_labels", vec![node], Attrs::new(), Ty::Label(on, space), span)
+            }
+            _ => node,
+        }
+    }
+
+    /// `.embedding(d)`: the expected label embedding, Σ p(y) e(y).
+    fn embedding_output(
+        &mut self,
+        id: TaskId,
+        built: &Built,
+        args: &'a [Arg],
+        span: Span,
+        s: &Scope<'a>,
+    ) -> Checked<NodeId> {
+        let bound = self.bind_args(&ops::tasks::EMBEDDING, args, span, s);
+        let Some(d) = bound.width("d") else { return Err(Reported) };
+        let task = self.task(id).clone();
+        let (Some(probs), Some(space)) = (built.probs, task.head.space) else {
+            let message = format!("the task '{}' has no labels to embed", task.name);
+            return Err(self.error_in(s, Diagnostic::new(codes::UNKNOWN_FIELD, span, message)));
+        };
+        let path = format!("{}.embedding_{}", task.name, self.show_width(&d));
+        let table = self.param_at(path.clone(), vec![Width::from(space), d.clone()], Init::Normal(0.1), span, s)?;
+        let on = self.graph.ty(probs).on().cloned().unwrap_or_else(On::free);
+        let node = Node {
+            op: "expected_embedding",
+            inputs: vec![probs],
+            attrs: Attrs::new(),
+            params: vec![table],
+            ty: Ty::Vector(on, d),
+            span,
+            path: path.into(),
+            draw: None,
+            vocab: None,
+        };
+        Ok(self.graph.add(node))
+    }
+
+    /// Parts of `.top(k)`.
+    pub(super) fn candidates(&mut self, id: TaskId, on: &On, name: &'a Ident, span: Span, s: &Scope<'a>) -> Val<'a> {
+        let Ok(built) = self.built(id, span) else { return Val::Error };
+        let ty = match name.text.as_str() {
+            "hidden" => Ty::Vector(on.clone(), built.width.clone()),
+            "score" | "f1" => Ty::Vector(on.clone(), 1.into()),
+            "correct" => Ty::Gold(on.clone(), GoldKind::Choice, None),
+            "label" => match self.task(id).head.space {
+                Some(space) => Ty::Label(on.clone(), space),
+                None => Ty::Vector(on.clone(), 1.into()),
+            },
+            other => {
+                let message = format!("candidates have no '{other}'");
+                let d = Diagnostic::new(codes::UNKNOWN_FIELD, name.span, message)
+                    .help("they have `hidden`, `label`, `score`, `correct` and `f1`");
+                return self.fail(s, d);
+            }
+        };
+        let attrs = Attrs::from_iter([("part".to_string(), Attr::Str(name.text.clone()))]);
+        Val::Node(self.plain("top", vec![built.logits, built.hidden], attrs, ty, span))
+    }
 }

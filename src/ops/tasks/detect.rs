@@ -3,7 +3,6 @@
 use rustc_hash::FxHashMap;
 
 use super::{heads, mlm::judged};
-use crate::diagnostics::{Diagnostic, codes};
 use crate::ops::signature::*;
 use crate::ops::{HeadRequest, Operation, TaskKind, attrs};
 use crate::sema::call::{Call, Checked, Reported, Val};
@@ -40,10 +39,7 @@ impl TaskKind for Detect {
 
     fn head<'a>(&self, c: &mut Checker<'a>, task: &mut HeadRequest<'a>) -> Checked<()> {
         task.head.form = "sigmoid";
-        let Some((gold, span)) = task.head.gold else {
-            let d = Diagnostic::new(codes::TASK_GOLD, task.span, "`detect` needs its gold");
-            return Err(c.error(d.help("name what a masked language model replaced: `detect(g.replaced)`")));
-        };
+        let Some((gold, span)) = task.head.gold else { return Err(Reported) };
         match (c.graph.node(gold).op, c.graph.ty(gold).clone()) {
             ("replaced", Ty::Label(_, space)) => task.head.space = Some(space),
             (_, other) => return Err(heads::wrong_gold(c, "detect", &other, span, "`.replaced` of an `mlm` task")),

@@ -81,7 +81,10 @@ fn data(folder: &Path) {
         write(folder.join(format!("trec_types/{split}.tsv")), table("coarse\tfine\tquestion").chain(types));
         let feels = |i: usize| [("joy", "positive"), ("joy,love", "positive"), ("anger", "negative")][i % 3];
         let comments = rows().map(|i| format!("{}\t{}\t{}", text(i), feels(i).0, feels(i).1));
-        write(folder.join(format!("goemotions_sentiment/{split}.tsv")), table("text\temotions\tsentiment").chain(comments));
+        write(
+            folder.join(format!("goemotions_sentiment/{split}.tsv")),
+            table("text\temotions\tsentiment").chain(comments),
+        );
         for set in ["conll2000", "conll2000_part"] {
             let chunk = |j: usize, word: &str| format!("{word} NN {}", if j % 2 == 0 { "B-NP" } else { "I-NP" });
             write(folder.join(format!("{set}/{split}.txt")), rows().map(|i| column(i, chunk)));
@@ -124,7 +127,8 @@ fn programs() -> Vec<String> {
 #[test]
 fn every_program_trains() {
     let folder = tempfile::tempdir().expect("a folder");
-    data(folder.path());
+    let data_of = folder.path().join("data");
+    data(&data_of);
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs");
     let mut last = Vec::new();
     for name in programs() {
@@ -135,11 +139,11 @@ fn every_program_trains() {
         if content.contains("use run") {
             last.push((program, name));
         } else {
-            trained(&program, folder.path(), &folder.path().join(name));
+            trained(&program, &data_of, &folder.path().join(name));
         }
     }
     for (program, name) in last {
-        trained(&program, folder.path(), &folder.path().join(name));
+        trained(&program, &data_of, &folder.path().join(name));
     }
 }
 

@@ -174,9 +174,9 @@ fn commands_named_in_passing_exist() {
 
 #[test]
 fn code_in_documents_is_in_the_source() {
-    let table = read("src/ops/mod.rs");
+    let sources = ["src/ops/mod.rs", "src/ops/sparsity.rs", "tests/gradients.rs"].map(read);
     for block in all("rust,ignore") {
-        assert!(table.contains(&block.text), "{}: not in src/ops/mod.rs", block.place);
+        assert!(sources.iter().any(|source| source.contains(&block.text)), "{}: in no source", block.place);
     }
 }
 
@@ -210,3 +210,56 @@ mod pages;
 #[cfg(feature = "train")]
 #[path = "docs/run.rs"]
 mod run;
+
+/// The lines of the files of `src` that name something, with their files.
+fn lines_that_name(what: &str) -> Vec<(String, String)> {
+    fn visit(folder: &Path, files: &mut Vec<std::path::PathBuf>) {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() { visit(&path, files) } else { files.push(path) }
+        }
+    }
+    let mut files = Vec::new();
+    visit(&root().join("src"), &mut files);
+    let mut found = Vec::new();
+    for file in files {
+        let Ok(text) = std::fs::read_to_string(&file) else { continue };
+        let name = file.strip_prefix(root()).expect("in the repository").display().to_string();
+        let lines = text.lines().filter(|line| line.to_lowercase().contains(what));
+        found.extend(lines.map(|line| (name.clone(), line.trim().to_string())));
+    }
+    found
+}
+
+#[test]
+fn the_walk_to_a_new_operation_is_one_file_and_the_table() {
+    let walk = blocks("CONTRIBUTING.md");
+    let whole = read("src/ops/sparsity.rs");
+    assert!(walk.iter().any(|block| block.text == whole), "CONTRIBUTING.md does not show src/ops/sparsity.rs");
+    let elsewhere: Vec<_> =
+        lines_that_name("sparsity").into_iter().filter(|(file, _)| file != "src/ops/sparsity.rs").collect();
+    let table = |line: &str| ("src/ops/mod.rs".to_string(), line.to_string());
+    assert_eq!(elsewhere, [table("pub mod sparsity;"), table("&sparsity::Sparsity,")]);
+    for line in ["pub mod sparsity;\n", "    &sparsity::Sparsity,\n"] {
+        assert!(walk.iter().any(|block| block.text == line), "CONTRIBUTING.md does not show {line}");
+    }
+    assert!(mtlc::ops::reference().contains("sparsity(x)"));
+}
+
+#[test]
+fn each_system_has_a_program_that_tests_train() {
+    let page = read("docs/systems.md");
+    let (built, _) = page.split_once("## Open").expect("the open ones at the end");
+    let mut linked = std::collections::BTreeSet::new();
+    for line in built.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| system")) {
+        let links: Vec<&str> = line.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect();
+        let programs: Vec<&str> = links.into_iter().filter(|link| link.ends_with(".mtl")).collect();
+        assert!(!programs.is_empty(), "no program: {line}");
+        linked.extend(programs.iter().map(|link| link.trim_start_matches("../").to_string()));
+    }
+    // All programs of these two folders are trained, by tests/examples.rs and tests/programs.rs.
+    for program in &linked {
+        assert!(program.starts_with("examples/") || program.starts_with("tests/programs/"), "{program}");
+        assert!(root().join(program).exists(), "{program}");
+    }
+}

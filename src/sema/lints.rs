@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use super::call::TaskId;
 use super::checker::Checker;
-use super::graph::{Graph, NodeId, field_of};
+use super::graph::{Graph, NodeId, ParamId, field_of};
 use super::model::{Built, Model, ModelTask};
 use super::symbols::SymbolKind;
 use super::walk;
@@ -187,12 +187,15 @@ fn not_reversed(m: &Model) -> Vec<Diagnostic> {
         }
         false
     };
+    // What trains nothing but its own head changes no layer that others read.
+    let own = |t: &ModelTask, p: &ParamId| m.graph.params[p.0].name.starts_with(&format!("{}.", t.name));
+    let measures = |t: &&ModelTask| t.updates.as_ref().is_some_and(|ps| ps.iter().all(|p| own(t, p)));
     let warn = |t: &ModelTask| {
         let message = format!("'{}' tells data sets apart, and its gradient is not reversed", t.name);
         Diagnostic::new(codes::NOT_REVERSED, t.span, message)
             .help("put `reverse_gradient(0.05)` before its head so that the shared layers forget the data set; `detach` if it is to measure only")
     };
-    m.tasks.iter().filter(tells_apart).filter(|t| !reverses(t)).map(warn).collect()
+    m.tasks.iter().filter(tells_apart).filter(|t| !reverses(t) && !measures(t)).map(warn).collect()
 }
 
 /// Drops the warnings that a comment `// allow(W0402)` on the line before silences.

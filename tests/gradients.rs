@@ -19,8 +19,8 @@ use mtlc::train::feed::{Feed, Portion};
 use mtlc::train::looping;
 use mtlc::train::trainee::{LossSource, Trainee};
 
-/// What every case begins with: sentences, word labels, classes, numbers, sets of labels, trees and
-/// relations.
+/// What every case begins with: sentences, word labels, classes, numbers, sets of labels, trees,
+/// relations and sets of texts.
 const DATA: &str = r#"
 data d {
   format: jsonl  train: "d.jsonl"
@@ -33,16 +33,19 @@ data d {
   field t: tree(a)  from "t"
   field s: spans(a) from "s"
   field r: relations(s) from "r"
+  field m: texts    from "m"
+  field o: choice(m) from "o"
+  field w: ranking(m) from "w"
 }
 layer words = embed(6)
 let h = d.a |> words
 let k = d.b |> words
 "#;
 
-const EXAMPLES: &str = r#"{"a": "the cat sat", "b": "a dog", "g": ["O", "B-x", "I-x"], "c": "p", "n": 1.5, "l": ["u"], "t": [[2, "det"], [3, "nsubj"], [0, "root"]], "s": [[0, 2, "A"], [2, 3, "B"]], "r": [[1, 0, "x"]]}
-{"a": "run", "b": "the dog sat there", "g": ["B-y"], "c": "q", "n": 0, "l": [], "t": [[0, "root"]], "s": [], "r": []}
-{"a": "a dog sat on the mat", "b": "cat", "g": ["O", "B-x", "O", "O", "B-y", "I-y"], "c": "r", "n": 3, "l": ["u", "v"], "t": [[2, "det"], [3, "nsubj"], [0, "root"], [6, "case"], [6, "det"], [3, "obl"]], "s": [[0, 2, "A"], [2, 3, "B"], [5, 6, "A"]], "r": [[1, 0, "x"], [1, 2, "y"], [0, 2, "x"]]}
-{"a": "dogs run fast", "b": "cats and dogs run", "g": ["B-x", "B-x", "O"], "c": "p", "n": 2.25, "l": ["w"]}
+const EXAMPLES: &str = r#"{"a": "the cat sat", "b": "a dog", "g": ["O", "B-x", "I-x"], "c": "p", "n": 1.5, "l": ["u"], "t": [[2, "det"], [3, "nsubj"], [0, "root"]], "s": [[0, 2, "A"], [2, 3, "B"]], "r": [[1, 0, "x"]], "m": ["a cat", "the dog", "run"], "o": 1, "w": [2, 0, 1]}
+{"a": "run", "b": "the dog sat there", "g": ["B-y"], "c": "q", "n": 0, "l": [], "t": [[0, "root"]], "s": [], "r": [], "m": ["dogs", "cats run"], "o": 0, "w": [1, null]}
+{"a": "a dog sat on the mat", "b": "cat", "g": ["O", "B-x", "O", "O", "B-y", "I-y"], "c": "r", "n": 3, "l": ["u", "v"], "t": [[2, "det"], [3, "nsubj"], [0, "root"], [6, "case"], [6, "det"], [3, "obl"]], "s": [[0, 2, "A"], [2, 3, "B"], [5, 6, "A"]], "r": [[1, 0, "x"], [1, 2, "y"], [0, 2, "x"]], "m": ["a"], "o": null}
+{"a": "dogs run fast", "b": "cats and dogs run", "g": ["B-x", "B-x", "O"], "c": "p", "n": 2.25, "l": ["w"], "m": ["fast", "the mat"], "w": [0, 3]}
 "#;
 
 /// Programs whose gradients must be those of the loss.
@@ -105,6 +108,17 @@ const SMOOTH: &[(&str, &str)] = &[
     ("arithmetic", "task t: tag(d.g) = (h |> softmax) * 2.0 + -h - (h * h |> exp |> log) * 0.5"),
     ("activations", "task t: regress(d.n) = concat(h |> relu |> last, h |> abs |> mean_pool, h |> attention_pool)"),
     ("noise", "task t: classify(d.c) = h |> linear(6) |> dropout(0.3) |> word_dropout(0.2) |> noise(0.1) |> mean_pool"),
+    ("listwise", "task r: rank(d.o) = d.m |> words |> tanh |> mean_pool"),
+    (
+        "margin",
+        "task r: rank(d.w) = cosine(h |> mean_pool, d.m |> words |> mean_pool) * 3.0 { loss: margin }\n\
+         task s: rank(d.w) = d.m |> words |> mean_pool |> tanh\n\
+         task t: classify(d.c) = concat(d.m |> words |> mean_pool, r.label, s.probs) |> mean_pool",
+    ),
+    (
+        "latent choice",
+        "let v = d.m |> words |> mean_pool\ntask z: rank() = v\ntask t: classify(d.c) = v { over: z.probs }",
+    ),
     ("letters out", "task t: classify(d.c) = d.a |> word_dropout(0.4) |> chars(4, cnn, embed: 3) |> mean_pool"),
     (
         "states of letters out",

@@ -97,6 +97,11 @@ fn data(folder: &Path) {
             let says = ["NEUTRAL", "ENTAILMENT", "CONTRADICTION"][i % 3];
             format!("{i}\t{}\t{}\t{}.5\t{says}", text(i), text(i + 1), 1 + i % 4)
         };
+        let passages = |i: usize| {
+            let (q, a, b) = (text(i), text(i + 1), text(i + 3));
+            format!("{{\"question\": \"{q}\", \"passages\": [\"{a}\", \"{b}\", \"{q}\"], \"gold\": {}}}", i % 3)
+        };
+        write(folder.join(format!("passages/{split}.jsonl")), rows().map(passages));
         let head = "pair_ID\tsentence_A\tsentence_B\trelatedness_score\tentailment_judgment";
         write(folder.join(format!("sick/{split}.tsv")), table(head).chain(rows().map(pair)));
     }

@@ -167,7 +167,7 @@ fn a_language_model_that_knows_nothing_hesitates_between_all_words() {
     for (outcome, labels) in outcomes.iter().zip([11.0, 4.0, 11.0]) {
         let perplexity = (outcome.loss / words(&outcome.items) as f64).exp();
         assert!((perplexity - labels).abs() < 1e-3, "{perplexity} for {labels}");
-        let context = Context { labels: &[], classes: 0, loss: outcome.loss };
+        let context = Context { labels: &[], classes: 0, loss: outcome.loss, k: 3 };
         let measured = metrics::metric("perplexity").expect("a measure").value(&outcome.items, &context);
         assert!((measured - perplexity).abs() < 1e-9);
     }

@@ -226,8 +226,17 @@ fn field_of<'b>(batch: &'b Batch, node: &Node) -> Option<&'b FieldBatch> {
 
 /// Whether this build computes with a field of this kind.
 fn is_computed(field: &FieldBatch) -> bool {
-    use FieldBatch::{Choice, Clusters, Ranking, Span};
-    !matches!(field, Choice(_) | Clusters(_) | Ranking { .. } | Span(_))
+    use FieldBatch::{Clusters, Span};
+    !matches!(field, Clusters(_) | Span(_))
+}
+
+/// 1 for the chosen member of each set and 0 for others; no grade where none is known.
+fn chosen_grades(chosen: &[u32], members: &super::Offsets) -> Vec<f32> {
+    let of = |(chosen, set): (&u32, &[u32])| {
+        let (chosen, n) = (*chosen, set[1] - set[0]);
+        (0..n).map(move |i| if chosen >= n { f32::NAN } else { f32::from(u8::from(i == chosen)) })
+    };
+    chosen.iter().zip(members.windows(2)).flat_map(of).collect()
 }
 
 /// What an operation sees while it computes a node.
@@ -437,8 +446,30 @@ impl<'a> Run<'a> {
             FieldBatch::Labels { ids, offsets, present } => {
                 dense(multi_hot(offsets, ids, present, self.node.width), self.node.width)?
             }
+            FieldBatch::Choice(chosen) => {
+                let members = self.members_under(&spec.ty)?;
+                self.grades_along(&chosen_grades(chosen, &members), members)?
+            }
+            FieldBatch::Ranking { values, offsets } => self.grades_along(values, offsets.clone())?,
             _ => bail!("this build does not compute with '{}' yet", spec.name),
         })
+    }
+
+    /// A grade for each member of each example's set.
+    fn grades_along(&self, grades: &[f32], members: super::Offsets) -> Result<Value> {
+        let tensor = Tensor::from_slice(grades, (grades.len(), 1), self.device)?;
+        Ok(Value::Float { tensor, rows: Rows::along(members).into() })
+    }
+
+    /// The sets that a choice is made of.
+    fn members_under(&self, ty: &FieldType) -> Result<super::Offsets> {
+        let fields = &self.program.plan.datasets[self.int("data")].fields;
+        let at = fields.iter().position(|field| Some(field.name.as_str()) == ty.along());
+        match at.and_then(|at| self.batch.field(at)) {
+            Some(FieldBatch::Texts { members, .. }) => Ok(members.clone()),
+            Some(FieldBatch::Text { offsets, .. }) => Ok(offsets.clone()),
+            _ => bail!("the batch has no members for its choice"),
+        }
     }
 
     /// The spans that a field of relations is of.

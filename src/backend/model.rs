@@ -189,7 +189,7 @@ const TAGGED: &[&str] = &["tag", "lm", "mlm", "detect", "distill"];
 /// A measure of each example of a task of this kind, 0 where there is no gold.
 pub(super) fn measured(kind: &str, name: &str, labels: &[String], (label, gold): (&Value, &Value)) -> Result<Vec<f32>> {
     let Some(metric) = metrics::metric(name) else { candle_core::bail!("no measure is named '{name}'") };
-    let context = Context { labels, classes: labels.len(), loss: 0.0 };
+    let context = Context { labels, classes: labels.len(), loss: 0.0, k: 3 };
     let each = answers(kind, label)?.into_iter().zip(gold_answers(kind, gold)?);
     let judged = each.map(|(predicted, gold)| Judged { predicted, gold, confidence: None });
     Ok(judged.map(|item| metric.value(&[item], &context) as f32).collect())
@@ -221,6 +221,10 @@ fn answers(kind: &str, value: &Value) -> Result<Vec<Answer>> {
             let sets = labels_voted(&numbers(tensor)?, tensor.dim(1)?, &rows.by_example());
             sets.into_iter().map(Answer::Labels).collect()
         }
+        Value::Float { tensor, rows } if kind == "rank" => {
+            let (scores, sets) = (numbers(tensor)?, rows.by_example());
+            sets.windows(2).map(|w| Answer::Scores(scores[w[0] as usize..w[1] as usize].to_vec())).collect()
+        }
         Value::Float { tensor, .. } => {
             numbers(tensor)?.chunks_exact(tensor.dim(1)?.max(1)).map(|row| Answer::Number(row[0])).collect()
         }
@@ -245,6 +249,7 @@ fn gold_answers(kind: &str, value: &Value) -> Result<Vec<Option<Answer>>> {
         Answer::Number(x) => !x.is_nan(),
         Answer::Labels(_) | Answer::Spans(_) | Answer::Relations(_) => true,
         Answer::Tree(nodes) => nodes.iter().any(|node| node.head != NO_LABEL),
+        Answer::Scores(grades) => grades.iter().any(|grade| !grade.is_nan()),
     };
     let mut found: Vec<Option<Answer>> = answers(kind, value)?.into_iter().map(|a| known(&a).then_some(a)).collect();
     if matches!(kind, "multilabel" | "spans" | "relate") {

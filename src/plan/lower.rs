@@ -313,6 +313,7 @@ impl Lowering<'_> {
             updates: task.updates.as_ref().map(|u| self.used(u)),
             metrics: self.metrics(task),
             threshold: task.threshold,
+            k: task.k,
             reads: task.reads.iter().map(|t| t.0).collect(),
             span: task.span,
         }

@@ -243,6 +243,9 @@ pub struct TaskPlan {
     pub metrics: Vec<String>,
     /// For `multilabel`: the share above which a label is predicted.
     pub threshold: f64,
+    /// For `rank`: how many members `recall_at_k` looks at.
+    #[serde(default)]
+    pub k: usize,
     /// Tasks whose outputs it reads.
     pub reads: Vec<usize>,
     /// Where it is declared.

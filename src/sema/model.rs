@@ -180,6 +180,8 @@ pub struct ModelTask {
     pub main_is_auto: bool,
     /// Share above which `multilabel` predicts a label.
     pub threshold: f64,
+    /// How many members of a ranking `recall_at_k` looks at.
+    pub k: usize,
     /// Tasks whose outputs it reads.
     pub reads: Vec<TaskId>,
     /// The name in its declaration.

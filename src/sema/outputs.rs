@@ -173,6 +173,10 @@ impl<'a> Checker<'a> {
     fn label_output(&mut self, built: &Built, args: &'a [Arg], span: Span, s: &Scope<'a>) -> Checked<NodeId> {
         let bound = self.bind_args(&ops::tasks::LABEL, args, span, s);
         let label = self.labels_of(built.label, span);
+        if self.graph.node(label).op == "ranked" {
+            let ty = self.graph.ty(label).clone();
+            return Ok(self.plain("best_member", vec![label], Attrs::new(), ty, span));
+        }
         let (Some(p), Some(gold)) = (bound.float("gold"), built.gold) else { return Ok(label) };
         if p == 0.0 {
             return Ok(label);

@@ -62,6 +62,7 @@ fn task(name: &str, data: usize, logits: usize) -> TaskPlan {
         updates: None,
         metrics: vec!["mse".into()],
         threshold: 0.5,
+        k: 0,
         reads: vec![],
         span: Default::default(),
     }

@@ -81,6 +81,8 @@ pub enum Answer {
     Spans(Vec<Labelled>),
     /// Labelled ordered pairs of spans.
     Relations(Vec<Linked>),
+    /// A score for each member of a set; as gold its grade, NaN where there is none.
+    Scores(Vec<f32>),
 }
 
 /// Two spans and how the one is related to the other.

@@ -98,6 +98,11 @@ impl Serialize for One<'_> {
             Answer::Spans(spans) => one.serialize_entry("value", &self.spans(spans))?,
             Answer::Relations(pairs) => one.serialize_entry("value", &self.relations(pairs))?,
             Answer::Tree(nodes) => one.serialize_entry("value", &Arcs(self, nodes))?,
+            Answer::Scores(scores) => {
+                let best = (0..scores.len()).reduce(|a, b| if scores[b] > scores[a] { b } else { a });
+                one.serialize_entry("value", &best)?;
+                one.serialize_entry("scores", scores)?;
+            }
         }
         if let Some(p) = self.item.confidence {
             one.serialize_entry("confidence", &((f64::from(p) * 1e4).round() / 1e4))?;

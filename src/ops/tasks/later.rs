@@ -37,7 +37,6 @@ macro_rules! kinds {
 kinds! {
     COREF, COREF_S, "coref", &["conll_f1"], &[GoldKind::Clusters], true, &[], "Clusters of spans that mean the same.";
     EXTRACT, EXTRACT_S, "extract", &["f1", "exact_match"], &[GoldKind::Span], true, &[LOSS], "A span by start and end pointers.";
-    RANK, RANK_S, "rank", &["accuracy", "mrr", "recall_at_k"], &[GoldKind::Choice, GoldKind::Ranking], true, &[LOSS], "Scores over the members of a set.";
     GENERATE, GENERATE_S, "generate", &["bleu", "rouge", "chrf", "perplexity"], &[GoldKind::Text], false, &[DECODER, HEAD, BEAM, SMOOTHING, arg("copy", Kind::Any, Default::Unset, "A text that words are copied from."), arg("coverage", Kind::Bool, Default::Bool(false), "Coverage of attention.")], "A text, word by word.";
 }
 

@@ -15,6 +15,9 @@ pub mod multilabel;
 pub mod parse;
 #[cfg(feature = "train")]
 mod parse_run;
+pub mod rank;
+#[cfg(feature = "train")]
+mod rank_run;
 pub mod regress;
 pub mod relate;
 pub mod spans;

@@ -73,6 +73,7 @@ fn task(name: &str, logits: usize, label: usize) -> TaskPlan {
         updates: None,
         metrics: vec![],
         threshold: 0.5,
+        k: 0,
         reads: vec![],
         span: Default::default(),
     }

@@ -63,6 +63,7 @@ fn task(name: &str, kind: &str, head: &str, on: TaskOn) -> TaskPlan {
         updates: None,
         metrics: vec!["accuracy".into()],
         threshold: 0.5,
+        k: 0,
         reads: vec![],
         span: Span::default(),
     }

@@ -90,9 +90,16 @@ impl<'a> Checker<'a> {
             FieldType::Tree(x) => Ty::Gold(self.along_axes(id, x, on)?, GoldKind::Tree, Some(self.space(&full, here))),
             FieldType::Span(x) => Ty::Gold(self.along_axes(id, x, on)?, GoldKind::Span, None),
             FieldType::Clusters(x) => Ty::Gold(self.along_axes(id, x, on)?, GoldKind::Clusters, None),
-            FieldType::Choice(x) => Ty::Gold(self.along_axes(id, x, on)?, GoldKind::Choice, None),
-            FieldType::Ranking(x) => Ty::Gold(self.along_axes(id, x, on)?, GoldKind::Ranking, None),
+            FieldType::Choice(x) => Ty::Gold(self.members_of(id, x, on)?, GoldKind::Choice, None),
+            FieldType::Ranking(x) => Ty::Gold(self.members_of(id, x, on)?, GoldKind::Ranking, None),
         })
+    }
+
+    /// The axis of the members of a field of texts, without that of their tokens.
+    fn members_of(&mut self, id: DataId, field: &str, on: &On) -> Option<On> {
+        let mut on = self.along_axes(id, field, on)?;
+        on.axes = on.axes.iter().take(1).cloned().collect();
+        Some(on)
     }
 
     /// The space of the types of a field of spans.

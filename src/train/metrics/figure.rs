@@ -97,7 +97,7 @@ impl Judge<'_> {
         let labels = space.and_then(|s| self.labels.get(s)).map(Vec::as_slice).unwrap_or_default();
         let classes = space.and_then(|s| self.plan.space_sizes.get(s)).copied().unwrap_or(0);
         let loss = self.verdicts.total_loss(task);
-        Some(metric(name)?.value(&items, &Context { labels, classes, loss }))
+        Some(metric(name)?.value(&items, &Context { labels, classes, loss, k: self.plan.tasks[task].k }))
     }
 
     /// A figure; `None` when no example has what it needs. Means and minima are over what

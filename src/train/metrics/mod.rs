@@ -13,6 +13,7 @@ pub mod figure;
 mod jaccard;
 mod mse;
 mod perplexity;
+mod ranking;
 mod relations;
 pub mod span_f1;
 #[cfg(test)]
@@ -34,6 +35,8 @@ pub struct Context<'a> {
     pub classes: usize,
     /// The sum of the examples' losses.
     pub loss: f64,
+    /// How many of a ranking `recall_at_k` looks at.
+    pub k: usize,
 }
 
 /// A measure.
@@ -74,6 +77,8 @@ pub static TABLE: &[&dyn Metric] = &[
     &tree::Uas,
     &perplexity::Perplexity,
     &agreement::Agreement,
+    &ranking::Mrr,
+    &ranking::RecallAtK,
 ];
 
 /// The measure of that name.
@@ -95,11 +100,19 @@ fn labels(items: &[Judged]) -> Vec<(u32, u32)> {
             (Answer::Tags(predicted), Answer::Tags(gold)) => {
                 all.extend(predicted.iter().copied().zip(gold.iter().copied()));
             }
+            (Answer::Scores(scores), Answer::Scores(grades)) => all.push((1, u32::from(is_best(scores, grades)))),
             _ => {}
         }
     }
     all.retain(|(_, gold)| *gold != NO_LABEL);
     all
+}
+
+/// Whether the member with the greatest score is one with the greatest grade.
+fn is_best(scores: &[f32], grades: &[f32]) -> bool {
+    let best = (0..scores.len()).reduce(|a, b| if scores[b] > scores[a] { b } else { a });
+    let greatest = grades.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    best.is_some_and(|best| grades.get(best) == Some(&greatest))
 }
 
 /// Predicted and gold label sets.
@@ -137,6 +150,7 @@ pub fn is_correct(item: &Judged) -> Option<bool> {
             let places = predicted.iter().zip(gold).filter(|(_, gold)| **gold != NO_LABEL);
             predicted.len() == gold.len() && places.into_iter().all(|(p, g)| p == g)
         }
+        (Answer::Scores(scores), Answer::Scores(grades)) => is_best(scores, grades),
         (Answer::Tree(predicted), Answer::Tree(gold)) => {
             let places = predicted.iter().zip(gold).filter(|(_, gold)| gold.head != NO_LABEL);
             predicted.len() == gold.len() && places.into_iter().all(|(p, g)| p == g)

@@ -25,7 +25,7 @@ fn numbers_of(predicted: &[f32], gold: &[f32]) -> Vec<Judged> {
 }
 
 fn value(name: &str, items: &[Judged], classes: usize) -> f64 {
-    metric(name).unwrap().value(items, &Context { labels: &[], classes, loss: 0.0 })
+    metric(name).unwrap().value(items, &Context { labels: &[], classes, loss: 0.0, k: 3 })
 }
 
 fn close(got: f64, want: f64) {
@@ -109,7 +109,7 @@ fn chunks_as_conlleval() {
 #[test]
 fn span_f1_counts_whole_spans() {
     let labels = ["B-A", "B-B", "I-A", "I-B", "O"].map(String::from);
-    let context = Context { labels: &labels, classes: 5, loss: 0.0 };
+    let context = Context { labels: &labels, classes: 5, loss: 0.0, k: 3 };
     let tags = |p: &[u32], g: &[u32]| vec![item(Answer::Tags(p.into()), Answer::Tags(g.into()))];
     let f1 = |items: &[Judged]| metric("span_f1").unwrap().value(items, &context);
     close(f1(&tags(&[0, 2, 4, 1], &[0, 2, 4, 1])), 1.0);
@@ -122,7 +122,7 @@ fn span_f1_counts_whole_spans() {
 #[test]
 fn arcs_are_counted_as_the_conll_2018_evaluator_counts_them() {
     let labels = ["nmod", "nmod:poss", "obj"].map(String::from);
-    let context = Context { labels: &labels, classes: 3, loss: 0.0 };
+    let context = Context { labels: &labels, classes: 3, loss: 0.0, k: 3 };
     let tree = |arcs: &[(u32, u32)]| {
         Answer::Tree(arcs.iter().map(|(head, label)| Node { head: *head, label: *label }).collect())
     };
@@ -189,14 +189,14 @@ fn figures_of_scikit_learn_and_scipy() {
     let ints = |case: &Value| -> Vec<u32> { serde_json::from_value(case.clone()).unwrap() };
     for case in cases(&all, "classes") {
         let items = classes(&ints(&case["pred"]), &ints(&case["gold"]));
-        check(case, &["accuracy", "macro_f1"], &items, &Context { labels: &[], classes: 9, loss: 0.0 });
+        check(case, &["accuracy", "macro_f1"], &items, &Context { labels: &[], classes: 9, loss: 0.0, k: 3 });
     }
     for case in cases(&all, "sets") {
         let both = cases(case, "pred").iter().zip(cases(case, "gold"));
         let items: Vec<Judged> = both.map(|(p, g)| item(Answer::Labels(ints(p)), Answer::Labels(ints(g)))).collect();
         let classes = case["labels"].as_u64().unwrap() as usize;
         let names = ["micro_f1", "macro_f1", "jaccard"];
-        check(case, &names, &items, &Context { labels: &[], classes, loss: 0.0 });
+        check(case, &names, &items, &Context { labels: &[], classes, loss: 0.0, k: 3 });
     }
     for case in cases(&all, "numbers") {
         let floats = |name: &str| -> Vec<f32> { serde_json::from_value(case[name].clone()).unwrap() };
@@ -217,8 +217,33 @@ fn spans_of_seqeval() {
             Answer::Tags(tags.iter().map(|tag| labels.binary_search(tag).unwrap() as u32).collect())
         };
         let items: Vec<Judged> = predicted.iter().zip(&gold).map(|(p, g)| item(index(p), index(g))).collect();
-        let got =
-            metric("span_f1").unwrap().value(&items, &Context { labels: &labels, classes: labels.len(), loss: 0.0 });
+        let got = metric("span_f1")
+            .unwrap()
+            .value(&items, &Context { labels: &labels, classes: labels.len(), loss: 0.0, k: 3 });
         assert!((got - case["f1"].as_f64().unwrap()).abs() < 1e-9, "{got}: {case}");
     }
+}
+
+#[test]
+fn rankings_by_hand() {
+    let item = |scores: &[f32], grades: &[f32]| Judged {
+        predicted: Answer::Scores(scores.to_vec()),
+        gold: Some(Answer::Scores(grades.to_vec())),
+        confidence: None,
+    };
+    // Right members at places 1, 3 and 4; two of three right ones among the first two; and nothing right.
+    let items = [
+        item(&[0.9, 0.1], &[1., 0.]),
+        item(&[0.9, 0.5, 0.2], &[0., 0., 1.]),
+        item(&[0.1, 0.2, 0.3, 0.4], &[2., 1., 0., 0.]),
+        item(&[3., 2., 2., 1.], &[1., 1., 1., 0.]),
+        item(&[1., 2.], &[0., 0.]),
+    ];
+    let figure = |name: &str, items: &[Judged]| {
+        metric(name).expect("a metric").value(items, &Context { k: 2, ..Context::default() })
+    };
+    let near = |got: f64, expected: f64| assert!((got - expected).abs() < 1e-12, "{got} for {expected}");
+    near(figure("mrr", &items), (1.0 + 1.0 / 3.0 + 1.0 / 3.0 + 1.0) / 4.0);
+    near(figure("recall_at_k", &items), (1.0 + 0.0 + 0.0 + 2.0 / 3.0) / 4.0);
+    near(figure("accuracy", &items[..4]), 0.5);
 }

@@ -33,6 +33,8 @@ data d {
   field t: tree(a)  from "t"
   field s: spans(a) from "s"
   field r: relations(s) from "r"
+  field u: tree(a)  from "t"
+  field v: relations(s) from "r"
   field m: texts    from "m"
   field o: choice(m) from "o"
   field w: ranking(m) from "w"
@@ -108,6 +110,7 @@ const SMOOTH: &[(&str, &str)] = &[
     ("arithmetic", "task t: tag(d.g) = (h |> softmax) * 2.0 + -h - (h * h |> exp |> log) * 0.5"),
     ("activations", "task t: regress(d.n) = concat(h |> relu |> last, h |> abs |> mean_pool, h |> attention_pool)"),
     ("noise", "task t: classify(d.c) = h |> linear(6) |> dropout(0.3) |> word_dropout(0.2) |> noise(0.1) |> mean_pool"),
+    ("edges of trees and relations", "task t: tag(d.g) = h |> graph_attention([d.u, d.v])"),
     ("listwise", "task r: rank(d.o) = d.m |> words |> tanh |> mean_pool"),
     (
         "margin",

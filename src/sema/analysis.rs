@@ -470,7 +470,7 @@ fn model_task(c: &mut Checker<'_>, i: usize, reads: Vec<TaskId>) -> Option<Model
         head: t.head.form.to_string(),
         main_is_auto: chosen == "auto",
         threshold: t.head.settings.float("threshold").unwrap_or(0.5),
-        k: t.head.settings.int("k").unwrap_or(0) as usize,
+        k: t.head.settings.int("k").unwrap_or(0),
         lr: t.settings.float("lr"),
         space: t.head.space,
         kind: t.kind.signature().name,

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
+use rustc_hash::FxHashSet;
+
 use candle_core::{CpuStorage, CustomOp3, D, Layout, Result, Shape, Tensor, bail};
 
 use super::buffer::{floats, is_fused, operand, result, tensor};
@@ -41,12 +43,17 @@ type Place = (usize, usize);
 
 impl Neighbours {
     /// Of the rows of each segment, which is made of these parts one after the other, or of one.
-    pub fn new(offsets: &Offsets, parts: &[Offsets], forms: &[Form]) -> Self {
+    /// The rows that `given` pairs are neighbours of each other too.
+    pub fn new(offsets: &Offsets, parts: &[Offsets], forms: &[Form], given: &[[u32; 2]]) -> Self {
+        let given: FxHashSet<[u32; 2]> = given.iter().flat_map(|[i, j]| [[*i, *j], [*j, *i]]).collect();
         let (mut starts, mut rows, mut of) = (vec![0u32], Vec::new(), Vec::new());
         for (segment, range) in offsets.windows(2).enumerate() {
             let places = places(range, parts, segment);
             for (i, one) in places.iter().enumerate() {
-                let near = |(j, _): &(usize, &Place)| i == *j || forms.iter().any(|f| f.joins(*one, places[*j]));
+                let is_given = |j: usize| given.contains(&[range[0] + i as u32, range[0] + j as u32]);
+                let near = |(j, _): &(usize, &Place)| {
+                    i == *j || forms.iter().any(|f| f.joins(*one, places[*j])) || is_given(*j)
+                };
                 rows.extend(places.iter().enumerate().filter(near).map(|(j, _)| range[0] + j as u32));
                 of.resize(rows.len(), range[0] + i as u32);
                 starts.push(rows.len() as u32);
@@ -236,7 +243,7 @@ mod tests {
     fn forms_of_edges() {
         let of = |offsets: &[usize], parts: &[Vec<usize>], forms: &[Form]| {
             let parts: Vec<Offsets> = parts.iter().map(|p| offsets_of(p.iter().copied())).collect();
-            let all = Neighbours::new(&offsets_of(offsets.iter().copied()), &parts, forms);
+            let all = Neighbours::new(&offsets_of(offsets.iter().copied()), &parts, forms, &[]);
             (0..all.count()).map(|i| all.rows[all.edges(i)].to_vec()).collect::<Vec<_>>()
         };
         let window = [vec![0, 1], vec![0, 1, 2], vec![1, 2], vec![3]];

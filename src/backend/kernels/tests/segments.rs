@@ -83,11 +83,11 @@ fn graph_attention() {
     let offsets = offsets_of([3, 0, 1, 4]);
     for (forms, heads) in [(&[Form::Window(1)][..], 1), (&[Form::All], 2), (&[Form::Across, Form::Window(2)], 2)] {
         let parts = if heads == 1 { vec![] } else { vec![offsets_of([2, 0, 1, 1]), offsets_of([1, 0, 0, 3])] };
-        let edges = Arc::new(Neighbours::new(&offsets, &parts, forms));
+        let edges = Arc::new(Neighbours::new(&offsets, &parts, forms, &[]));
         check(&[&[8, 4]], &[&[4], &[4]], &|x, p| attend(&x[0], &p[0], &p[1], &edges, heads));
     }
     let offsets = offsets_of((0..60).map(|i| i % 25));
-    let edges = Arc::new(Neighbours::new(&offsets, &[], &[Form::Window(2)]));
+    let edges = Arc::new(Neighbours::new(&offsets, &[], &[Form::Window(2)], &[]));
     let rows = *offsets.last().unwrap() as usize;
     compare(&[&[rows, 32]], &[&[32], &[32]], &|x, p| attend(&x[0], &p[0], &p[1], &edges, 4));
 }
@@ -97,11 +97,16 @@ fn graph_attention() {
 fn graph_attention_is_the_formula_of_the_paper() {
     let (h, a, b) = (random(1, &[3, 2]), random(2, &[2]), random(3, &[2]));
     let (p, _) = flat_params(vec![("a".into(), a.clone()), ("b".into(), b.clone())]).unwrap();
-    let edges = Arc::new(Neighbours::new(&offsets_of([3]), &[], &[Form::Window(1)]));
-    let y = attend(&h, &p[0], &p[1], &edges, 1).unwrap().to_vec2::<f32>().unwrap();
+    let of = |forms: &[Form], given: &[[u32; 2]]| {
+        let edges = Arc::new(Neighbours::new(&offsets_of([3]), &[], forms, given));
+        attend(&h, &p[0], &p[1], &edges, 1).unwrap().to_vec2::<f32>().unwrap()
+    };
+    let (by_window, by_pairs) = (of(&[Form::Window(1)], &[]), of(&[], &[[2, 0]]));
     let (h, a, b) = (h.to_vec2::<f32>().unwrap(), a.to_vec1::<f32>().unwrap(), b.to_vec1::<f32>().unwrap());
     let dot = |w: &[f32], x: &[f32]| w[0] * x[0] + w[1] * x[1];
-    for (i, near) in [(0, vec![0, 1]), (1, vec![0, 1, 2]), (2, vec![1, 2])] {
+    let window = [(0, vec![0, 1]), (1, vec![0, 1, 2]), (2, vec![1, 2])].map(|case| (&by_window, case));
+    let pairs = [(0, vec![0, 2]), (1, vec![1]), (2, vec![0, 2])].map(|case| (&by_pairs, case));
+    for (y, (i, near)) in window.into_iter().chain(pairs) {
         let score = |j: &usize| {
             let e = dot(&a, &h[i]) + dot(&b, &h[*j]);
             (if e > 0.0 { e } else { 0.2 * e }).exp()

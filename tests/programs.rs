@@ -86,7 +86,8 @@ fn data(folder: &Path) {
             table("text\temotions\tsentiment").chain(comments),
         );
         for set in ["conll2000", "conll2000_part"] {
-            let chunk = |j: usize, word: &str| format!("{word} NN {}", if j % 2 == 0 { "B-NP" } else { "I-NP" });
+            let chunk =
+                |j: usize, word: &str| format!("{word} NN {}", if j.is_multiple_of(2) { "B-NP" } else { "I-NP" });
             write(folder.join(format!("{set}/{split}.txt")), rows().map(|i| column(i, chunk)));
         }
         let name = |_, word: &str| format!("{word}\t{}", city(word));

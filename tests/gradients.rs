@@ -114,9 +114,15 @@ const SMOOTH: &[(&str, &str)] = &[
     ("listwise", "task r: rank(d.o) = d.m |> words |> tanh |> mean_pool"),
     (
         "margin",
-        "task r: rank(d.w) = cosine(h |> mean_pool, d.m |> words |> mean_pool) * 3.0 { loss: margin }\n\
+        "task r: rank(d.w) = d.m |> words |> mean_pool { query: h |> mean_pool  scale: 2.0  loss: margin }\n\
          task s: rank(d.w) = d.m |> words |> mean_pool |> tanh\n\
          task t: classify(d.c) = concat(d.m |> words |> mean_pool, r.label, s.probs) |> mean_pool",
+    ),
+    (
+        "in batch",
+        "let v = d.m |> words |> tanh |> mean_pool\n\
+         task r: rank(d.o) = v { query: h |> mean_pool |> linear(3)  score: bilinear  loss: in_batch }\n\
+         task s: rank(d.o) = v { query: h |> max_pool  score: cosine  scale: 2.0  loss: in_batch }",
     ),
     (
         "latent choice",

@@ -267,6 +267,8 @@ static RUNNING: &[&dyn Operation] = &[
     &replaced::REWRITTEN,
     &replaced::REPLACED,
     &tasks::rank::PROBS,
+    &tasks::rank::SCORES,
+    &tasks::rank::IN_BATCH,
     &tasks::rank::RANKED,
     &tasks::rank::BEST,
     &tasks::rank::LOSS,

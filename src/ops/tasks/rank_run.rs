@@ -86,6 +86,58 @@ fn margin(scores: &Tensor, grades: &[f32], members: &[Vec<u32>]) -> Result<Tenso
     segment::sum(&gap.affine(1.0, 1.0)?.relu()?, &offsets_of(counts))
 }
 
+/// How queries and members are compared.
+pub struct Compare {
+    /// By their cosine, else their product.
+    pub cosine: bool,
+    /// Factor of the scores.
+    pub scale: f64,
+    /// Members of each example.
+    pub sets: Offsets,
+}
+
+impl Compare {
+    fn rows(&self, x: &Tensor) -> Result<Tensor> {
+        if !self.cosine {
+            return Ok(x.clone());
+        }
+        // So small that it changes no number but that of a row of zeros.
+        x.broadcast_div(&x.sqr()?.sum_keepdim(1)?.affine(1.0, 1e-20)?.sqrt()?)
+    }
+
+    /// The score of each member `[N, d]` with the query `[B, d]` of its example: `[N, 1]`.
+    pub fn scores(&self, query: &Tensor, members: &Tensor) -> Result<Tensor> {
+        let query = segment::repeat_rows(&self.rows(query)?, &self.sets)?;
+        query.mul(&self.rows(members)?)?.sum_keepdim(1)? * self.scale
+    }
+
+    /// -Σ t log softmax of each query's scores `[B, 1]`, over its own members and those that are right
+    /// for other queries.
+    pub fn in_batch(&self, query: &Tensor, members: &Tensor, grades: &[f32]) -> Result<Tensor> {
+        let (batch, count) = (query.dim(0)?, members.dim(0)?);
+        let (mut target, mut shut) = (vec![0f32; batch * count], vec![0f32; batch * count]);
+        for (i, set) in self.sets.windows(2).map(|w| w[0] as usize..w[1] as usize).enumerate() {
+            let right = grades[set.clone()].iter().filter(|grade| **grade > 0.0).count();
+            for (j, grade) in grades.iter().enumerate() {
+                let own = set.contains(&j);
+                if own && *grade > 0.0 {
+                    target[i * count + j] = 1.0 / right as f32;
+                }
+                if grade.is_nan() || !own && *grade <= 0.0 {
+                    shut[i * count + j] = -1e30;
+                }
+            }
+        }
+        let matrix = |numbers: Vec<f32>| Tensor::from_vec(numbers, (batch, count), query.device());
+        let (target, shut) = (matrix(target)?, matrix(shut)?);
+        let scores = (self.rows(query)?.matmul(&self.rows(members)?.t()?)? * self.scale)?;
+        let greatest = (&scores + &shut)?.detach().max_keepdim(1)?;
+        let scores = scores.broadcast_sub(&greatest)?;
+        let log = (&scores + &shut)?.exp()?.sum_keepdim(1)?.log()?;
+        log.mul(&target.sum_keepdim(1)?)? - scores.mul(&target)?.sum_keepdim(1)?
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,5 +188,27 @@ mod tests {
         let scores = Tensor::new(&[[0.5f32], [2.0], [2.0], [-1.0]], &Device::Cpu).expect("numbers");
         let best = best(&scores, &vec![0, 3, 4].into()).expect("a choice");
         assert_eq!(numbers(&best).expect("numbers"), [0.0, 1.0, 0.0, 1.0]);
+    }
+
+    #[test]
+    fn in_batch_takes_right_members_of_others_for_wrong_ones() {
+        let tensor = |x: &[f32], rows: usize| Tensor::from_slice(x, (rows, 2), &Device::Cpu).expect("numbers");
+        let (q, m) = ([0.5f32, -1.0, 2.0, 0.3], [1.0f32, 0.2, -0.4, 0.9, 0.3, 0.3, 1.5, -0.7]);
+        for cosine in [false, true] {
+            let by = Compare { cosine, scale: 3.0, sets: vec![0, 2, 4].into() };
+            let got = by.in_batch(&tensor(&q, 2), &tensor(&m, 4), &[0., 1., 0., 1.]).expect("a loss");
+            let score = |i: usize, j: usize| {
+                let (q, m) = (&q[2 * i..2 * i + 2], &m[2 * j..2 * j + 2]);
+                let length = |x: &[f32]| (x[0] * x[0] + x[1] * x[1]).sqrt();
+                let dot = q[0] * m[0] + q[1] * m[1];
+                3.0 * if cosine { dot / length(q) / length(m) } else { dot }
+            };
+            // The first query has its two members and the other's right one, and the second likewise.
+            let first = -log_softmax(&[score(0, 0), score(0, 1), score(0, 3)], 1);
+            let second = -log_softmax(&[score(1, 1), score(1, 2), score(1, 3)], 2);
+            near(&numbers(&got).expect("numbers"), &[first, second]);
+            let own = numbers(&by.scores(&tensor(&q, 2), &tensor(&m, 4)).expect("scores")).expect("numbers");
+            near(&own, &[score(0, 0), score(0, 1), score(1, 2), score(1, 3)]);
+        }
     }
 }

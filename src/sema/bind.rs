@@ -99,8 +99,9 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Whether a bare name is one of the words that an argument may be.
-    fn is_word(&self, e: &Expr, kind: Option<Kind>) -> bool {
+    /// Whether a bare name is one of the words that an argument may be; what nothing is named is such
+    /// a word of an argument of many forms, as in `graph_attention(window(2))`.
+    fn is_word(&self, e: &Expr, kind: Option<Kind>, s: &Scope<'a>) -> bool {
         let name = match &e.kind {
             ExprKind::Name(name) => &name.text,
             ExprKind::Call { callee, .. } => match &callee.kind {
@@ -112,8 +113,16 @@ impl<'a> Checker<'a> {
         match kind {
             Some(Kind::Word(words)) => words.contains(&name.as_str()),
             Some(Kind::Call(calls)) => calls.iter().any(|c| c.name == name),
+            Some(Kind::Any) => !self.is_named(name, e.span, s),
             _ => false,
         }
+    }
+
+    fn is_named(&self, name: &str, at: Span, s: &Scope<'a>) -> bool {
+        s.locals.iter().any(|(local, _)| *local == name)
+            || s.loops.contains_key(name)
+            || self.symbols.named(name, at).is_some()
+            || ops::find(name).is_some()
     }
 
     /// A call of a built-in; without its first input it is a function.
@@ -141,7 +150,7 @@ impl<'a> Checker<'a> {
                 None => {
                     let next = next_free(&bound);
                     let kind = next.map(|n| n.kind);
-                    let word = self.is_word(&a.value, kind);
+                    let word = self.is_word(&a.value, kind, s);
                     let full = inputs.len() + named.len() >= room;
                     // Behind a setting, as in `repeat(2, f)`, what must be given is no input.
                     let due = !bound.given.is_empty() && next.is_some_and(is_due);

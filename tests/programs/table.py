@@ -32,6 +32,14 @@ FIGURES = {
     "reviews_cross_stitch": ["sentiment.accuracy"],
     "reviews_experts": ["sentiment.accuracy"],
     "reviews_sluice": ["sentiment.accuracy"],
+    "reviews_hard": ["sentiment.accuracy"],
+    "reviews_private": ["sentiment.accuracy"],
+    "reviews_adversarial": ["sentiment.accuracy"],
+    "reviews_gated": ["sentiment.accuracy"],
+    "reviews_minmax": ["sentiment.accuracy"],
+    "cutoff": ["coarse.accuracy"],
+    "passages": ["retrieve.accuracy", "retrieve.mrr"],
+    "query_ranking": ["kind.accuracy", "answer.accuracy", "answer.mrr"],
 }
 
 
@@ -43,10 +51,19 @@ def flat(results, path=""):
     return {key: value for pair in pairs for key, value in pair.items()}
 
 
+def value(run, figure):
+    """A figure of a run; of a family of tasks the mean of its members'."""
+    if figure in run:
+        return run[figure]
+    task, metric = figure.split(".")
+    members = [x for name, x in run.items() if name.startswith(task + ".") and name.endswith("." + metric)]
+    return statistics.mean(members)
+
+
 def row(out, seeds, name, figure):
     """A row of the table: the figure at each seed, its mean and its standard deviation."""
     runs = [flat(json.loads((out / f"{name}-{seed}" / "results.json").read_text())) for seed in seeds]
-    values = [run[figure] for run in runs]
+    values = [value(run, figure) for run in runs]
     shown = [f"{100 * value:.1f}" for value in values]
     spread = f"{100 * statistics.stdev(values):.1f}" if len(values) > 1 else "–"
     return [name, figure, *shown, f"**{100 * statistics.mean(values):.1f}**", spread]

@@ -103,6 +103,15 @@ fn data(folder: &Path) {
             format!("{{\"question\": \"{q}\", \"passages\": [\"{a}\", \"{b}\", \"{q}\"], \"gold\": {}}}", i % 3)
         };
         write(folder.join(format!("passages/{split}.jsonl")), rows().map(passages));
+        let dialogue = |i: usize| {
+            let (a, b) = (text(i), text(i + 1));
+            format!(
+                "{{\"turns\": [\"{a}\", \"{b}\"], \"acts\": [\"1\", \"{}\"], \"emotions\": [\"0\", \"{}\"]}}",
+                2 - i % 2,
+                i % 2
+            )
+        };
+        write(folder.join(format!("dialogue_acts/{split}.jsonl")), rows().map(dialogue));
         let head = "pair_ID\tsentence_A\tsentence_B\trelatedness_score\tentailment_judgment";
         write(folder.join(format!("sick/{split}.tsv")), table(head).chain(rows().map(pair)));
     }

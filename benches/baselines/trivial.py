@@ -190,6 +190,13 @@ def trec(folder):
     return {"fine.accuracy": majority(train, test), "coarse.accuracy": majority(*coarse)}
 
 
+def dailydialog(folder):
+    def labels(split, part):
+        return " ".join(lines(folder / split / f"dialogues_{part}.txt")).split()
+
+    return {f"{part}.accuracy": majority(labels("train", part), labels("test", part)) for part in ("act", "emotion")}
+
+
 def goemotions(folder):
     names = lines(folder / "labels.txt")
     gold = [{names[int(i)] for i in line.split("\t")[1].split(",")} for line in lines(folder / "test.tsv")]
@@ -201,7 +208,7 @@ def main():
     folder = Path(sys.argv[1])
     parts = {
         "atis": slu, "mixatis": slu, "conll04": conll04, "ewt": ewt, "conll2000": chunks, "sick": sick, "trec": trec,
-        "goemotions": goemotions,
+        "goemotions": goemotions, "dailydialog": dailydialog,
     }  # fmt: skip
     for name, of in parts.items():
         for figure, value in of(folder / name).items():

@@ -3,15 +3,17 @@
 
     python3 tests/programs/prepare.py FROM TO
 
-FROM holds `trec`, `goemotions` and `conll2000` as their sources give them. TO gets
+FROM holds `trec`, `goemotions`, `conll2000` and `dailydialog` as their sources give them. TO gets
 
 - `trec_types/{train,test}.tsv`: coarse and fine type of each question, and the question;
 - `goemotions_sentiment/{train,dev,test}.tsv`: the text, its emotions joined by `,`, and the
   sentiment that the emotions belong to (Demszky et al. 2020), none where they disagree;
 - `conll2000_part/{train,dev,test,rest}.txt`: every tenth sentence of train for training, every
-  tenth from the fifth for development, and all others as `rest`, whose chunks are not to be read.
+  tenth from the fifth for development, and all others as `rest`, whose chunks are not to be read;
+- `dialogue_acts/{train,test}.jsonl`: the turns of each dialogue, with the act and the emotion of each.
 """
 
+import json
 import sys
 from pathlib import Path
 
@@ -55,6 +57,19 @@ def conll2000(source, target):
         write(target / f"{part}.txt", [sentence + "\n" for sentence in sentences])
 
 
+def dailydialog(source, target):
+    for split in ("train", "test"):
+        parts = [
+            (source / split / f"dialogues{part}.txt").read_text("utf-8").splitlines()
+            for part in ("", "_act", "_emotion")
+        ]
+        rows = []
+        for turns, acts, emotions in zip(*parts, strict=True):
+            turns = [turn.strip() for turn in turns.split("__eou__")[:-1]]
+            rows.append(json.dumps({"turns": turns, "acts": acts.split(), "emotions": emotions.split()}))
+        write(target / f"{split}.jsonl", rows)
+
+
 def write(path, rows):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(rows) + "\n", "utf-8")
@@ -65,6 +80,7 @@ def main():
     trec(source / "trec", target / "trec_types")
     goemotions(source / "goemotions", target / "goemotions_sentiment")
     conll2000(source / "conll2000", target / "conll2000_part")
+    dailydialog(source / "dailydialog", target / "dialogue_acts")
 
 
 if __name__ == "__main__":

@@ -39,6 +39,7 @@ FIGURES = {
     "reviews_minmax": ["sentiment.accuracy"],
     "cutoff": ["coarse.accuracy"],
     "passages": ["retrieve.accuracy", "retrieve.mrr"],
+    "dialogue_acts": ["act.accuracy", "emotion.accuracy"],
     "query_ranking": ["kind.accuracy", "answer.accuracy", "answer.mrr"],
 }
 

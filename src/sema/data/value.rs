@@ -77,7 +77,7 @@ impl<'a> Checker<'a> {
             FieldType::Labels { .. } => Ty::Gold(on.examples(), GoldKind::Labels, Some(self.space(&full, here))),
             FieldType::Number => Ty::Vector(on.examples(), 1.into()),
             FieldType::Vector(d) => Ty::Vector(on.examples(), (*d).into()),
-            FieldType::Tags(x) => Ty::Label(self.along_axes(id, x, on)?, self.space(&full, here)),
+            FieldType::Tags(x) => Ty::Label(self.members_of(id, x, on)?, self.space(&full, here)),
             FieldType::Spans(x) => {
                 let space = self.space(&full, SpaceSource::Bio(vec![(id, at)]));
                 Ty::Gold(self.along_axes(id, x, on)?, GoldKind::Spans, Some(space))
@@ -95,11 +95,14 @@ impl<'a> Checker<'a> {
         })
     }
 
-    /// The axis of the members of a field of texts, without that of their tokens.
+    /// The axis of the members of a field: of a field of texts its texts, of any other what it runs along.
     fn members_of(&mut self, id: DataId, field: &str, on: &On) -> Option<On> {
-        let mut on = self.along_axes(id, field, on)?;
-        on.axes = on.axes.iter().take(1).cloned().collect();
-        Some(on)
+        let mut axes = self.axes_of(id, field)?;
+        let spec = self.datasets[id.0].fields.iter().find(|f| f.name == field)?;
+        if matches!(spec.ty, FieldType::Texts { .. }) {
+            axes.pop();
+        }
+        Some(On { example: on.example.clone(), axes: axes.into() })
     }
 
     /// The space of the types of a field of spans.

@@ -157,6 +157,12 @@ const SMOOTH: &[(&str, &str)] = &[
         "figures",
         "task t: tag(d.g) = h\ntask u: classify(d.c) = h |> mean_pool\nloss weighed = t.span_f1 * u.loss + u.accuracy * t.loss",
     ),
+    (
+        "rewarded",
+        "task t: classify(d.c) = h |> mean_pool\ntask m: multilabel(d.l) = h |> max_pool\n\
+         task u: tag(d.g) = concat(h, t.sample, m.sample)\nloss earn = reinforce(t, u.accuracy) + reinforce(m, u.span_f1, baseline: none)\n\
+         loss own = reinforce(u, u.accuracy, baseline: t.accuracy)",
+    ),
     ("perturbed", "task t: classify(d.c) = h |> perturb(0.1) |> mean_pool"),
     ("repeat", "layer f = linear(6) |> tanh\ntask t: tag(d.g) = h |> repeat(2, f)"),
     (

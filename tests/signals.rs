@@ -253,3 +253,42 @@ fn what_a_language_model_draws_is_replaced_where_it_differs() {
         }
     }
 }
+
+/// -(r - b) log p of what was drawn (Williams 1992), with each baseline.
+#[test]
+fn a_reward_counts_by_what_it_exceeds() {
+    let compiled = compiled(
+        "task t: classify(d.c) = d.a |> words |> mean_pool\nlet other = cosine(t.sample, t.probs)\n\
+         loss reward = mse(t.sample, t.probs)\nloss surprise = cross_entropy(t.sample, t.probs)\nloss level = other\n\
+         loss plain = reinforce(t, mse(t.sample, t.probs), baseline: none)\n\
+         loss among = reinforce(t, mse(t.sample, t.probs))\n\
+         loss given = reinforce(t, mse(t.sample, t.probs), baseline: other)\n\
+         loss own = reinforce(t, t.accuracy, baseline: none)\nloss right = cross_entropy(t.sample, t.gold)",
+    );
+    let [reward, surprise, level, plain, among, given, own, right] = &computed(&compiled, true, 4)[..] else { panic!() };
+    let close = |a: f32, b: f32| assert!((a - b).abs() < 1e-5 + 1e-4 * b.abs(), "{a} for {b}");
+    let all: f32 = reward.iter().sum();
+    for i in 0..4 {
+        close(plain[i], reward[i] * surprise[i]);
+        close(among[i], (reward[i] - (all - reward[i]) / 3.0) * surprise[i]);
+        close(given[i], (reward[i] - level[i]) * surprise[i]);
+        // A figure of the task itself is that of its sample: right where that is the gold.
+        close(own[i], if right[i] < 1.0 { surprise[i] } else { 0.0 });
+    }
+    assert!(own.iter().any(|x| *x > 0.0) && own.contains(&0.0), "some draws are right: {own:?}");
+}
+
+/// No gold reaches the task's parameters but by way of the reward.
+#[test]
+fn a_task_learns_from_rewards_alone() {
+    let compiled = compiled(
+        "task t: classify(d.c) = d.a |> words |> mean_pool { weight: 0 }\nloss earn = reinforce(t, t.accuracy)\n\
+         train { epochs: 300  batch: 4  seed: 3  optimizer: adam(lr: 2e-2) }",
+    );
+    let mut program = training::program(&compiled).expect("a program");
+    let out = tempfile::tempdir().expect("a folder");
+    looping::train(&compiled.plan, &mut program, &feed(&compiled), &mut Silent, &looping::Options::new(out.path()))
+        .expect("trained");
+    let outcome = program.outcomes(0, &all(&compiled), &[0]).expect("outcomes").remove(0);
+    assert!(outcome.items.iter().all(|item| Some(&item.predicted) == item.gold.as_ref()));
+}

@@ -32,6 +32,7 @@ pub mod pooling;
 pub mod reads;
 pub mod recurrent;
 mod reference;
+pub mod reinforce;
 pub mod replaced;
 pub mod sample;
 pub mod shift;
@@ -224,6 +225,7 @@ static RUNNING: &[&dyn Operation] = &[
     &gaussian::UnitKl,
     &snapshot::Snapshot,
     &sparsity::Sparsity,
+    &reinforce::Reinforce,
     &internal::FIELD,
     &internal::INDEX,
     &internal::ONE_HOT,

@@ -50,7 +50,7 @@ impl Checker<'_> {
     }
 
     /// `.sample`: one draw, wherever it is read.
-    pub(super) fn drawn_label(&mut self, id: TaskId, [label, probs]: [NodeId; 2], span: Span) -> NodeId {
+    pub fn drawn_label(&mut self, id: TaskId, [label, probs]: [NodeId; 2], span: Span) -> NodeId {
         let task = self.task(id);
         let chain = task.head.site.chain.iter().copied().chain([SAMPLE_SITE]).collect();
         self.graph.add(Node {
@@ -163,7 +163,12 @@ impl<'a> Checker<'a> {
             }
             other => {
                 let gold = built.gold.ok_or(()).map_err(|()| missing(self, "gold here"))?;
-                self.measured(id, [built.label, gold], other, span)
+                // What is drawn stands for what is predicted where draws are rewarded.
+                let said = match built.probs.filter(|_| self.rewarded == Some(id)) {
+                    Some(probs) => self.drawn_label(id, [built.label, probs], span),
+                    None => built.label,
+                };
+                self.measured(id, [said, gold], other, span)
             }
         };
         Ok(Val::Node(node))

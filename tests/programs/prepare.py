@@ -3,8 +3,8 @@
 
     python3 tests/programs/prepare.py FROM TO
 
-FROM holds `trec`, `goemotions`, `conll2000`, `dailydialog`, `ewt`, `squad` and `sick` as their
-sources give them. TO gets
+FROM holds `trec`, `goemotions`, `conll2000`, `dailydialog`, `ewt`, `squad`, `sick`, `atis` and
+`conll04` as their sources give them. TO gets
 
 - `trec_types/{train,test}.tsv`: coarse and fine type of each question, and the question;
 - `goemotions_sentiment/{train,dev,test}.tsv`: the text, its emotions joined by `,`, and the
@@ -19,6 +19,12 @@ sources give them. TO gets
 - `question_generation/{train,dev,test}.jsonl`: the sentence of a SQuAD paragraph that holds the
   answer, the answer as text and as a span of tokens, the question and its question word; articles
   are disjoint between splits;
+- `answer_pairs/{train,dev,test}.jsonl`: the same sentences, each with its question and with another of
+  the article; `asked` and `said` are question and sentence where they belong together, and nothing
+  where they do not;
+- `meanings/{train,dev,test}.jsonl`: the utterances of ATIS with their slots, and as text their
+  meaning (intent, then each slot's name and value), the values alone, and the types of these;
+- `triples/{train,dev,test}.jsonl`: head, relation and tail of the relations of CoNLL04;
 - `entailments/{train,dev,test}.jsonl`: the pairs of SICK of which the first sentence entails the second.
 """
 
@@ -175,6 +181,57 @@ def questions(article):
             }
 
 
+def answer_pairs(source, target):
+    draw = random.Random(1)
+    for split in ("train", "dev", "test"):
+        rows = []
+        known = [json.loads(line) for line in (source / f"{split}.jsonl").read_text("utf-8").splitlines()]
+        for i, row in enumerate(known):
+            # Questions of an article stand together.
+            other = known[min(max(i + draw.choice([-1, 1]) * draw.randint(5, 30), 0), len(known) - 1)]
+            texts = {"question": row["question"], "sentence": row["sentence"]}
+            rows.append({**texts, "asked": row["question"], "said": row["sentence"], "fits": "yes"})
+            if other["sentence"] != row["sentence"]:
+                rows.append({**texts, "question": other["question"], "asked": None, "said": None, "fits": "no"})
+        write(target / f"{split}.jsonl", map(json.dumps, rows))
+
+
+def meanings(source, target):
+    for split in ("train", "dev", "test"):
+        read = lambda name: (source / split / name).read_text("utf-8").splitlines()
+        rows = []
+        for text, tags, intent in zip(read("seq.in"), read("seq.out"), read("label"), strict=True):
+            words, tags = text.split(), tags.split()
+            values = []
+            for word, tag in zip(words, tags, strict=True):
+                if tag.startswith("B-"):
+                    values.append((tag[2:], [word]))
+                elif tag.startswith("I-") and values:
+                    values[-1][1].append(word)
+            meaning = [intent] + [part for name, value in values for part in [name, *value]]
+            rows.append({
+                "text": words,
+                "slots": tags,
+                "meaning": meaning,
+                "values": [word for _, value in values for word in value] or ["nothing"],
+                "types": [intent] + [name for name, _ in values],
+            })
+        write(target / f"{split}.jsonl", map(json.dumps, rows))
+
+
+def triples(source, target):
+    for split in ("train", "dev", "test"):
+        rows = []
+        for line in (source / f"{split}.jsonl").read_text("utf-8").splitlines():
+            sentence = json.loads(line)
+            ends = sentence["entities"]
+            text = lambda i: " ".join(sentence["tokens"][ends[i]["start"] : ends[i]["end"]])
+            for relation in sentence["relations"]:
+                head, tail = text(relation["head"]), text(relation["tail"])
+                rows.append({"head": head, "relation": relation["type"], "tails": [tail], "right": 0})
+        write(target / f"{split}.jsonl", map(json.dumps, rows))
+
+
 def entailments(source, target):
     for split in ("train", "dev", "test"):
         rows = [line.split("\t") for line in (source / f"{split}.tsv").read_text("utf-8").splitlines()]
@@ -199,6 +256,9 @@ def main():
     next_sentences(source / "ewt", target / "next_sentences")
     short_sentences(source / "ewt", target / "short_sentences")
     question_generation(source / "squad", target / "question_generation")
+    answer_pairs(target / "question_generation", target / "answer_pairs")
+    meanings(source / "atis", target / "meanings")
+    triples(source / "conll04", target / "triples")
     entailments(source / "sick", target / "entailments")
 
 

@@ -192,7 +192,7 @@ pub(super) fn measured(kind: &str, name: &str, labels: &[String], (label, gold):
     let context = Context { labels, classes: labels.len(), loss: 0.0, k: 3 };
     let each = answers(kind, label)?.into_iter().zip(gold_answers(kind, gold)?);
     let judged = each.map(|(predicted, gold)| Judged { predicted, gold, confidence: None });
-    Ok(judged.map(|item| metric.value(&[item], &context) as f32).collect())
+    Ok(judged.map(|item| metric.of_one(&item, &context) as f32).collect())
 }
 
 /// What a task says of each example.
@@ -247,7 +247,7 @@ fn gold_answers(kind: &str, value: &Value) -> Result<Vec<Option<Answer>>> {
         Answer::Class(id) => *id != NO_LABEL,
         Answer::Tags(ids) => ids.iter().any(|id| *id != NO_LABEL),
         Answer::Number(x) => !x.is_nan(),
-        Answer::Labels(_) | Answer::Spans(_) | Answer::Relations(_) => true,
+        Answer::Labels(_) | Answer::Spans(_) | Answer::Relations(_) | Answer::Text(_) => true,
         Answer::Tree(nodes) => nodes.iter().any(|node| node.head != NO_LABEL),
         Answer::Scores(grades) => grades.iter().any(|grade| !grade.is_nan()),
     };

@@ -37,7 +37,7 @@ macro_rules! kinds {
 kinds! {
     COREF, COREF_S, "coref", &["conll_f1"], &[GoldKind::Clusters], true, &[], "Clusters of spans that mean the same.";
     EXTRACT, EXTRACT_S, "extract", &["f1", "exact_match"], &[GoldKind::Span], true, &[LOSS], "A span by start and end pointers.";
-    GENERATE, GENERATE_S, "generate", &["bleu", "rouge", "chrf", "perplexity"], &[GoldKind::Text], false, &[DECODER, HEAD, BEAM, SMOOTHING, arg("copy", Kind::Any, Default::Unset, "A text that words are copied from."), arg("coverage", Kind::Bool, Default::Bool(false), "Coverage of attention.")], "A text, word by word.";
+    GENERATE, GENERATE_S, "generate", &["bleu", "rouge", "rouge_1", "rouge_2", "rouge_l", "chrf", "perplexity"], &[GoldKind::Text], false, &[DECODER, HEAD, BEAM, SMOOTHING, arg("copy", Kind::Any, Default::Unset, "A text that words are copied from."), arg("coverage", Kind::Bool, Default::Bool(false), "Coverage of attention.")], "A text, word by word.";
 }
 
 impl TaskKind for Later {

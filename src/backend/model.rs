@@ -9,10 +9,11 @@ use candle_core::{Result, Tensor};
 use super::exec::{Part, Program, Values, numbers};
 use super::votes::{labels_voted, vote};
 use super::{Grads, NO_LABEL, Param, Value};
-use crate::data::{Batch, Labelled, Relation};
+use super::value::Text;
+use crate::data::{Batch, Labelled, Lexicon, Relation};
 use crate::plan::{TaskOn, TaskPlan};
 use crate::train::metrics::{self, Context};
-use crate::train::trainee::{Answer, Asked, Judged, Linked, LossSource, LossTerm, Node, Outcome, Trainee};
+use crate::train::trainee::{Answer, Asked, Judged, Linked, LossSource, LossTerm, Node, Outcome, Trainee, Written};
 
 impl Trainee for Program {
     type Batch = Batch;
@@ -228,8 +229,22 @@ fn answers(kind: &str, value: &Value) -> Result<Vec<Answer>> {
         Value::Float { tensor, .. } => {
             numbers(tensor)?.chunks_exact(tensor.dim(1)?.max(1)).map(|row| Answer::Number(row[0])).collect()
         }
+        Value::Tokens { ids, lexicon, rows } => {
+            let texts = rows.by_example();
+            texts.windows(2).map(|w| Answer::Text(text_of(&ids[w[0] as usize..w[1] as usize], lexicon))).collect()
+        }
+        Value::Written { each, lexicon, .. } => {
+            let best = each.iter().map(|texts| texts.first().map_or(&[][..], |text| &text.words));
+            best.map(|words| Answer::Text(text_of(words, lexicon))).collect()
+        }
         _ => Vec::new(),
     })
+}
+
+/// A text from its words.
+fn text_of(words: &[u32], lexicon: &Lexicon) -> Written {
+    let all: Vec<Arc<str>> = words.iter().map(|word| lexicon.word(*word)).collect();
+    Written { text: all.join(" ").into(), pieces: words.len() + 1 }
 }
 
 /// The pairs of an example with the spans that they are of.
@@ -247,7 +262,8 @@ fn gold_answers(kind: &str, value: &Value) -> Result<Vec<Option<Answer>>> {
         Answer::Class(id) => *id != NO_LABEL,
         Answer::Tags(ids) => ids.iter().any(|id| *id != NO_LABEL),
         Answer::Number(x) => !x.is_nan(),
-        Answer::Labels(_) | Answer::Spans(_) | Answer::Relations(_) | Answer::Text(_) => true,
+        Answer::Labels(_) | Answer::Spans(_) | Answer::Relations(_) => true,
+        Answer::Text(text) => text.pieces > 1,
         Answer::Tree(nodes) => nodes.iter().any(|node| node.head != NO_LABEL),
         Answer::Scores(grades) => grades.iter().any(|grade| !grade.is_nan()),
     };
@@ -262,8 +278,13 @@ fn gold_answers(kind: &str, value: &Value) -> Result<Vec<Option<Answer>>> {
     Ok(found)
 }
 
-/// The mean probability of what was predicted, over the places of each example.
+/// The mean probability of what was predicted, over the places of each example; of a text the
+/// geometric mean over its words and its end.
 fn confidences(task: &TaskPlan, on: &TaskOn, values: &HashMap<usize, Value>) -> Result<Option<Vec<f32>>> {
+    if let Value::Written { each, .. } = &values[&on.label] {
+        let p = |text: &Text| (text.log_p / (text.words.len() + 1) as f32).exp();
+        return Ok(Some(each.iter().map(|texts| texts.first().map_or(0.0, p)).collect()));
+    }
     let Some(Value::Float { tensor, rows }) = on.probs.and_then(|p| values.get(&p)) else { return Ok(None) };
     let width = tensor.dim(1)?;
     let p = numbers(tensor)?;

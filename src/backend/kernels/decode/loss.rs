@@ -220,3 +220,16 @@ impl CustomOp2 for WordLoss {
         Ok((Some(tensor(found.states.iter().map(|x| x * factor).collect(), x.shape())?), None))
     }
 }
+
+/// Σ p(w) E(w) with E the vectors that words are read by, for `p [N, words]`: `[N, width]`.
+pub fn expected(p: &Tensor, words: &Words) -> Result<Tensor> {
+    let all = words.input.tensor()?;
+    let table = match &words.rows {
+        Some(rows) => {
+            let end = words.input.rows() as u32;
+            crate::backend::kernels::select::select(&all, rows.iter().copied().chain([end]).collect())?
+        }
+        None => all,
+    };
+    p.contiguous()?.matmul(&table)
+}

@@ -19,5 +19,5 @@ mod words;
 
 pub use decoder::{Body, Decoder, Layer};
 pub use fed::fed;
-pub use loss::{logits, word_loss};
+pub use loss::{expected, logits, word_loss};
 pub use words::{END, Table, Words};

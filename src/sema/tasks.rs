@@ -466,10 +466,12 @@ impl<'a> Checker<'a> {
             let d = Diagnostic::new(codes::TASK_HEAD, span, message).also(feedback, "here it reads its previous label");
             return Err(self.error(d.help("leave out `feedback`, or give the other value a task of its own")));
         }
+        // A text has places of its own, whatever it is written from.
+        let writes = ops::tasks::generate::handed::writes(&self.task(id).head);
         let gold = self.task(id).head.gold.filter(|(g, _)| {
             let (gold, value) = (self.graph.ty(*g).on(), self.graph.ty(x).on());
             gold.zip(value)
-                .is_some_and(|(a, b)| a.example == b.example && a.axes.iter().all(|axis| b.axes.contains(axis)))
+                .is_some_and(|(a, b)| a.example == b.example && (writes || a.axes.iter().all(|axis| b.axes.contains(axis))))
         });
         self.build_head(id, &[x], span, gold)
     }

@@ -53,7 +53,7 @@ mod tests {
     fn as_by_sorting() {
         let draw = Draw::new(3);
         // Rounded, so that some are equal.
-        let row: Vec<f32> = (0..1000).map(|i| (draw.normal(i) * 8.0).round()).collect();
+        let row: Vec<f32> = (0..1000).map(|i| (draw.normal(i) * 8.0).round() + 0.0).collect();
         let mut sorted: Vec<(f32, u32)> = row.iter().copied().zip(0..).collect();
         sorted.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         for k in [0, 1, 2, 7, 300, 1000] {

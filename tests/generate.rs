@@ -68,14 +68,14 @@ fn right(texts: &[String], test: &str) -> f64 {
 fn decoders_turn_texts_round() {
     let project = project(
         "layer writer = transformer(48, layers: 2, heads: 4, ff: 96, dropout: 0)\n\
-         task lstm: generate(d.back) = d.text |> words |> bilstm(48) { decoder: lstm(48)  beam: 3 }\n\
+         task recurrent: generate(d.back) = d.text |> words |> bilstm(48) { decoder: lstm(48)  beam: 3 }\n\
          task attention: generate(d.back) = d.text |> words |> transformer(48, layers: 2, ff: 96, dropout: 0)\n\
          { decoder: writer  head: words  beam: 3  smoothing: 0.05 }",
     );
     project.fine(&["run", "back.mtl", "--out", "r"]);
     let results: Value = serde_json::from_str(&project.text("r/results.json")).expect("JSON");
     let test = project.text("test.tsv");
-    for task in ["lstm", "attention"] {
+    for task in ["recurrent", "attention"] {
         let both = ["1", "32"].map(|size| predicted(&project, task, size));
         assert_eq!(both[0], both[1], "{task}: however many at a time");
         let share = right(&both[0], &test);

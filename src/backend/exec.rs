@@ -384,7 +384,8 @@ impl<'a> Run<'a> {
             Some(_) => self.program.schema.spaces[self.int("space")].labels.as_slice(),
             None => &[],
         };
-        let each = super::model::measured(self.str("kind"), self.str("metric"), labels, (label, gold))?;
+        let speech = self.program.detokenizer(self.node, self.batch.data);
+        let each = super::model::measured(self.str("kind"), self.str("metric"), labels, (label, gold), &speech)?;
         let rows = Rows::examples(each.len());
         Ok(Value::float(Tensor::from_vec(each, (rows.batch, 1), self.device)?, &rows.into()))
     }

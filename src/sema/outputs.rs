@@ -83,6 +83,8 @@ impl Checker<'_> {
             ("metric".to_string(), Attr::from(metric)),
             ("kind".to_string(), Attr::from(task.kind.signature().name)),
         ]);
+        let fields = self.graph.node(inputs[0]).attrs.get("fields");
+        attrs.extend(fields.map(|fields| ("fields".to_string(), fields.clone())));
         attrs.extend(task.head.space.map(|space| ("space".to_string(), Attr::from(space.0))));
         self.plain("figure", inputs.to_vec(), attrs, Ty::Vector(on, 1.into()), span)
     }

@@ -23,6 +23,13 @@ enum Rule {
     Pieces(Arc<Tokenizer>),
 }
 
+impl Default for Detokenizer {
+    /// A space between tokens.
+    fn default() -> Self {
+        Self { rule: Rule::Space }
+    }
+}
+
 impl Detokenizer {
     /// For a field of this type, which is cut by this tokenizer if it has one.
     pub fn new(ty: &FieldType, tokenizer: Option<&Arc<Tokenizer>>) -> Self {

@@ -242,6 +242,26 @@ const SMOOTH: &[(&str, &str)] = &[
          loss near = l2(one, two)\nloss small = l2(one)\nloss apart = orthogonal(h |> one, h |> two)",
     ),
     (
+        "written by an lstm",
+        "task t: generate(d.b) = h |> lstm(5) { decoder: lstm(4, layers: 2, dropout: 0.2)  smoothing: 0.1 }\n\
+         task u: generate(d.b) = (h |> mean_pool, h) { head: words  dropout: 0.2 }\n\
+         task v: generate(d.b) = h { decoder: lstm(4)  head: words  min_count: 2 }",
+    ),
+    (
+        "written by a transformer",
+        "layer writer = transformer(6, layers: 2, heads: 2, ff: 8, dropout: 0.2)\n\
+         task t: generate(d.b) = h { decoder: writer  head: words }\n\
+         task u: generate(d.b) = (h |> lstm(5), h |> mean_pool, h) { decoder: writer  head: t  smoothing: 0.1 }\n\
+         task v: generate(d.b) = concat(h, h) { decoder: transformer(4, layers: 1, heads: 2, ff: 8) }",
+    ),
+    (
+        "handed on by a writer",
+        "task t: generate(d.b) = h { decoder: lstm(4)  head: words }\n\
+         task u: classify(d.c) = concat(t.words |> mean_pool, t.states |> last, t.probs |> mean_pool, t.logits |> max_pool)\n\
+         task v: generate(d.b) = (t.states, t.label(gold: 50%) |> words, t.sample |> words) { decoder: transformer(4, heads: 2) }\n\
+         loss near = t.loss * 0.5 + t(h |> linear(6)).loss",
+    ),
+    (
         "families",
         "for m in [x, y] {\n data e[m] { format: jsonl  train: \"d.jsonl\"\n field a: text from \"a\"  field c: class from \"c\" }\n\
          let r[m] = e[m].a |> words |> lstm(4)\n task f[m]: classify(e[m].c) = r[m] |> last\n}\n\

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::args::{Compile, Emit, Eval, InputFormat, PassArgs, Predict, ProgramArgs, Run, Split};
 use super::{Ended, Voice, out, print_diagnostics, say};
-use crate::data::{Corpus, Inputs, Stream};
+use crate::data::{Corpus, Inputs, LoadOptions, Stream};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::driver::compile::{Compiled, base_of, sealed};
 use crate::driver::feed::CorpusFeed;
@@ -292,7 +292,13 @@ pub fn eval(args: &Eval, _: Voice) -> Ended {
     let figures = training::on_large_stack(|| {
         let program = folder.load()?;
         let base = args.data.as_deref().map_or_else(|| program.plan.base.clone(), |d| base_of(&args.run, Some(d)));
-        let mut corpus = Corpus::load(&program.plan.datasets, &base, program.plan.train.seed, &program.lexicon)
+        // Texts are cut as in training, whatever the data is now.
+        let options = LoadOptions {
+            vocabs: &program.plan.vocabs,
+            known: &program.schema.tokenizers,
+            ..LoadOptions::new(&base, program.plan.train.seed)
+        };
+        let mut corpus = Corpus::load_with(&program.plan.datasets, options, &program.lexicon)
             .map_err(|d| placed_nowhere(d.into_iter().next()))?;
         corpus.bind(&program.schema);
         let feed = CorpusFeed { corpus: &corpus, schema: &program.schema };

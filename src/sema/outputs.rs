@@ -83,6 +83,8 @@ impl Checker<'_> {
             ("metric".to_string(), Attr::from(metric)),
             ("kind".to_string(), Attr::from(task.kind.signature().name)),
         ]);
+        let fields = self.graph.node(inputs[0]).attrs.get("fields");
+        attrs.extend(fields.map(|fields| ("fields".to_string(), fields.clone())));
         attrs.extend(task.head.space.map(|space| ("space".to_string(), Attr::from(space.0))));
         self.plain("figure", inputs.to_vec(), attrs, Ty::Vector(on, 1.into()), span)
     }
@@ -124,8 +126,9 @@ impl<'a> Checker<'a> {
         let node = match name.text.as_str() {
             "hidden" => built.hidden,
             "logits" => built.logits,
+            "probs" if self.writes(id) => ops::tasks::generate::handed::probs(self, built, span),
             "probs" => built.probs.ok_or(()).map_err(|()| missing(self, "probabilities"))?,
-            "label" => return self.label_output(built, args, span, s).map(Val::Node),
+            "label" => return self.label_output(id, built, args, span, s).map(Val::Node),
             "gold" => {
                 let gold = built.gold.ok_or(()).map_err(|()| missing(self, "gold here"))?;
                 let ty = self.graph.ty(gold).clone();
@@ -142,6 +145,10 @@ impl<'a> Checker<'a> {
                 self.bind_args(&ops::tasks::TOP, args, name.span, s);
                 return Ok(Val::Top(id, on));
             }
+            "sample" if self.writes(id) => {
+                let head = self.task(id).head.clone();
+                ops::tasks::generate::handed::sample(self, &head, built, span)
+            }
             "sample" => {
                 let probs = built.probs.ok_or(()).map_err(|()| missing(self, "probabilities to draw from"))?;
                 let drawn = self.drawn_label(id, [built.label, probs], span);
@@ -157,10 +164,9 @@ impl<'a> Checker<'a> {
                 let drawn = self.drawn_label(id, [built.label, probs], span);
                 ops::replaced::flags_of(self, chosen, drawn, &built.on, span)
             }
-            "states" | "words" => {
-                let ty = Ty::Vector(built.on.clone(), built.width.clone());
-                self.plain("generated", vec![built.hidden], Attrs::new(), ty, span)
-            }
+            "states" if self.writes(id) => built.hidden,
+            "words" if self.writes(id) => ops::tasks::generate::handed::words(self, built, span),
+            "states" | "words" => return Err(missing(self, "text that it writes")),
             other => {
                 let gold = built.gold.ok_or(()).map_err(|()| missing(self, "gold here"))?;
                 // What is drawn stands for what is predicted where draws are rewarded.
@@ -174,9 +180,26 @@ impl<'a> Checker<'a> {
         Ok(Val::Node(node))
     }
 
+    /// Whether a task writes text.
+    fn writes(&self, id: TaskId) -> bool {
+        ops::tasks::generate::handed::writes(&self.task(id).head)
+    }
+
     /// `.label`, or `.label(gold: 90%)`: teacher forcing.
-    fn label_output(&mut self, built: &Built, args: &'a [Arg], span: Span, s: &Scope<'a>) -> Checked<NodeId> {
+    fn label_output(
+        &mut self,
+        id: TaskId,
+        built: &Built,
+        args: &'a [Arg],
+        span: Span,
+        s: &Scope<'a>,
+    ) -> Checked<NodeId> {
         let bound = self.bind_args(&ops::tasks::LABEL, args, span, s);
+        if self.writes(id) {
+            let head = self.task(id).head.clone();
+            let gold = bound.float("gold").unwrap_or_default();
+            return Ok(ops::tasks::generate::handed::label(self, &head, built, gold, span));
+        }
         let label = self.labels_of(built.label, span);
         if self.graph.node(label).op == "ranked" {
             let ty = self.graph.ty(label).clone();

@@ -98,6 +98,7 @@ impl Serialize for One<'_> {
             Answer::Spans(spans) => one.serialize_entry("value", &self.spans(spans))?,
             Answer::Relations(pairs) => one.serialize_entry("value", &self.relations(pairs))?,
             Answer::Tree(nodes) => one.serialize_entry("value", &Arcs(self, nodes))?,
+            Answer::Text(written) => one.serialize_entry("value", &*written.text)?,
             Answer::Scores(scores) => {
                 let best = (0..scores.len()).reduce(|a, b| if scores[b] > scores[a] { b } else { a });
                 one.serialize_entry("value", &best)?;

@@ -6,6 +6,7 @@ pub mod distill;
 pub mod feedback;
 #[cfg(feature = "train")]
 mod feedback_run;
+pub mod generate;
 pub mod heads;
 pub mod later;
 pub mod lm;

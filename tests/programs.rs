@@ -136,7 +136,7 @@ fn texts_to_write(folder: &Path, split: &str, rows: Range<usize>) {
         json!({ "sentence": text(i), "answer": answer, "spans": span, "question": text(i + 2), "kind": TYPES[i % 3].0 })
     });
     file("answer_pairs", &|i| {
-        let known = |x: String| if yes(i) == "yes" { json!(x) } else { json!(null) };
+        let known = |x: String| if yes(i) == "yes" { x } else { String::new() };
         let (question, answer) = (text(i + 2), text(i));
         json!({ "question": question, "sentence": answer, "asked": known(text(i + 2)), "said": known(text(i)), "fits": yes(i) })
     });

@@ -9,6 +9,7 @@ use super::checker::Checker;
 use super::consts::Const;
 use super::known::Known;
 use super::lints;
+use super::graph::field_of;
 use super::model::{LossData, Model, ModelLoss, ModelTask};
 use super::runs::{self, UsedRun};
 use super::symbols::{Collector, Family, Symbol, SymbolKind, Symbols};
@@ -16,6 +17,7 @@ use super::types::{Ty, Width};
 use super::{excuse, expand};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::ops;
+use crate::ops::tasks::generate;
 use crate::plan::{MetricPlan, RunPlan};
 use crate::source::{FileId, Loader, SourceMap, Span};
 use crate::syntax::{
@@ -436,6 +438,7 @@ fn finish(
         })
         .collect();
     let not_run = not_run(c);
+    optional_texts(c);
     Model {
         name,
         datasets: std::mem::take(&mut c.datasets),
@@ -450,6 +453,19 @@ fn finish(
         runs,
         not_run,
     }
+}
+
+/// Marks the texts that are gold and nothing else: an example without one trains other tasks.
+fn optional_texts(c: &mut Checker<'_>) {
+    let mut read = FxHashSet::default();
+    for node in c.graph.nodes.iter().filter(|node| !generate::READ_GOLD.contains(&node.op)) {
+        let fields = node.inputs.iter().map(|input| c.graph.node(*input)).filter(|input| input.op == "field");
+        read.extend(fields.filter_map(field_of));
+    }
+    let written = c.tasks.iter().filter(|task| generate::handed::writes(&task.head));
+    let golds = written.filter_map(|task| Some(c.graph.token_fields(task.head.gold?.0))).flatten();
+    let only: Vec<_> = golds.filter(|field| !read.contains(field)).collect();
+    only.into_iter().for_each(|(data, field)| c.datasets[data.0].fields[field].optional = true);
 }
 
 fn model_task(c: &mut Checker<'_>, i: usize, reads: Vec<TaskId>) -> Option<ModelTask> {

@@ -192,7 +192,7 @@ def answer_pairs(source, target):
             texts = {"question": row["question"], "sentence": row["sentence"]}
             rows.append({**texts, "asked": row["question"], "said": row["sentence"], "fits": "yes"})
             if other["sentence"] != row["sentence"]:
-                rows.append({**texts, "question": other["question"], "asked": None, "said": None, "fits": "no"})
+                rows.append({**texts, "question": other["question"], "asked": "", "said": "", "fits": "no"})
         write(target / f"{split}.jsonl", map(json.dumps, rows))
 
 

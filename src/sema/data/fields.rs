@@ -41,7 +41,7 @@ impl<'a> Checker<'a> {
         });
         let sources = sources.collect();
         let template = field.template.as_ref().and_then(|e| self.template(data, field, e, s));
-        let spec = FieldSpec { name: name.text.clone(), ty, sources, template, span: name.span };
+        let spec = FieldSpec { name: name.text.clone(), ty, sources, template, optional: false, span: name.span };
         self.datasets[id.0].fields.push(spec);
     }
 

@@ -30,6 +30,9 @@ use crate::source::Span;
 /// The kind `generate`.
 pub struct Generate;
 
+/// The operations that read the gold of such a task as gold.
+pub const READ_GOLD: &[&str] = &["decoder_states", "word_loss", "written"];
+
 /// What the head of such a task is called.
 pub const FORM: &str = "text";
 

@@ -75,7 +75,7 @@ codes! {
     DATA_EMPTY = "E0805", "a split without examples";
     DATA_ENCODING = "E0806", "a file that is not UTF-8";
     VECTORS = "E0807", "a file of word vectors that cannot be used";
-    TOKENIZER = "E0808", "a tokenizer that cannot be used";
+    TOKENIZER = "E0809", "a tokenizer that cannot be used";
     RUN_DIR = "E0901", "a run that cannot be read";
     CHECKPOINT = "E0902", "a checkpoint that is damaged";
     VERSION = "E0903", "a file made by another version of mtlc";

@@ -170,3 +170,46 @@ fn max_counts_pieces_and_sets_have_them_too() {
         assert_eq!(texts.iter().map(Vec::len).collect::<Vec<_>>(), [3, 3]);
     }
 }
+
+/// A BERT-like tokenizer whose file fills up and cuts short.
+const WORD_PIECES: &str = r###"{"version": "1.0",
+"truncation": {"max_length": 4, "strategy": "LongestFirst", "stride": 0, "direction": "Right"},
+"padding": {"strategy": {"Fixed": 9}, "direction": "Right", "pad_to_multiple_of": null, "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"},
+"added_tokens": [{"id": 0, "content": "[PAD]", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true},
+ {"id": 2, "content": "[SEP]", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true}],
+"normalizer": {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null, "lowercase": true},
+"pre_tokenizer": {"type": "BertPreTokenizer"},
+"post_processor": {"type": "BertProcessing", "sep": ["[SEP]", 2], "cls": ["[PAD]", 0]},
+"decoder": {"type": "WordPiece", "prefix": "##", "cleanup": true},
+"model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
+"vocab": {"[PAD]": 0, "[UNK]": 1, "[SEP]": 2, "walk": 3, "##ing": 4, "the": 5, "dog": 6, "##s": 7, ",": 8, "<": 9}}}"###;
+
+#[test]
+fn a_published_tokenizer_is_used_as_it_is() {
+    let file = |max| FieldType::Text { lower: false, tokens: Tokens::File(file("t.json")), max };
+    let spec = data(Format::Text, "train")
+        .field("x", file(None), "")
+        .made("y", file(None), "<2de> {x} [SEP] dog<end>")
+        .made("z", file(Some(3)), "{x}");
+    let files = Files::new().with("train", "The Dogs, walking dogs x\n").with("t.json", WORD_PIECES);
+    let tokens = ["the", "dog", "##s", ",", "walk", "##ing", "dog", "##s", "[UNK]"];
+    for large in [u64::MAX, 0] {
+        let (corpus, schema) = read(&files, std::slice::from_ref(&spec), &[], large);
+        assert_eq!(schema.tokenizers.len(), 1);
+        assert_eq!(pieces(&corpus, 0, Portion::Train, 0, 0), tokens);
+        let made = [&["<2de>"], &tokens[..], &["[SEP]", "dog", "<end>"]].concat();
+        assert_eq!(pieces(&corpus, 0, Portion::Train, 0, 1), made);
+        assert_eq!(pieces(&corpus, 0, Portion::Train, 0, 2), tokens[..3]);
+        let saved: Schema = serde_json::from_str(&serde_json::to_string(&schema).unwrap()).unwrap();
+        let text = |field: usize, pieces: &[&str]| saved.detokenizer(&corpus.datasets[0].spec, field).text(pieces);
+        assert_eq!(text(0, &tokens), "the dogs, walking dogs [UNK]");
+        assert_eq!(text(1, &made), "<2de> the dogs, walking dogs [UNK] [SEP] dog <end>");
+        assert_eq!(text(0, &[]), "");
+    }
+    // What a run keeps needs no file.
+    let (_, schema) = read(&files, std::slice::from_ref(&spec), &[], u64::MAX);
+    let gone = Files::new().with("train", "dogs\n");
+    let options = LoadOptions { known: &schema.tokenizers, ..LoadOptions::new(gone.path(), 1) };
+    let corpus = Corpus::load_with(&[spec], options, &Arc::new(Lexicon::default())).unwrap_or_else(|d| panic!("{d:?}"));
+    assert_eq!(pieces(&corpus, 0, Portion::Train, 0, 0), ["dog", "##s"]);
+}

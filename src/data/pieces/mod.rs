@@ -143,7 +143,8 @@ impl Tokenizer {
             }
             Pieces::Published(tokenizer) => {
                 let pieces = tokenizer.encode_fast(text, false);
-                pieces.map(|pieces| pieces.get_tokens().to_vec()).unwrap_or_default()
+                let ids = pieces.map(|pieces| pieces.get_ids().to_vec()).unwrap_or_default();
+                ids.into_iter().filter_map(|id| tokenizer.id_to_token(id)).collect()
             }
         }
     }

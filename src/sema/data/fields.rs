@@ -89,7 +89,8 @@ impl<'a> Checker<'a> {
             Const::Str(text) => Some(text),
             value => {
                 let message = format!("a field is made by a string, and this is {}", value.noun());
-                self.error_in(s, Diagnostic::new(codes::BAD_ARGUMENT, e.span, message));
+                let d = Diagnostic::new(codes::BAD_ARGUMENT, e.span, message);
+                self.error_in(s, d.help("write a string that names fields, such as `\"say: {words}\"`"));
                 None
             }
         }
@@ -113,7 +114,8 @@ impl<'a> Checker<'a> {
                     return Some(Part::Text(value.word()));
                 }
                 let message = format!("a template takes a string or a number, and '{name}' is {}", value.noun());
-                self.error_in(s, Diagnostic::new(codes::BAD_ARGUMENT, at, message));
+                let d = Diagnostic::new(codes::BAD_ARGUMENT, at, message);
+                self.error_in(s, d.help("name a const that is a string or a number"));
             }
             Some(_) => {}
             None => {
@@ -204,9 +206,9 @@ impl<'a> Checker<'a> {
             ExprKind::Call { callee, args } => {
                 if let (ExprKind::Name(n), [only]) = (&callee.kind, args.as_slice())
                     && n.text == "bpe"
-                    && let Const::Int(n @ 1..) = self.constant(&only.value, s)?
+                    && let Const::Int(n) = self.constant(&only.value, s)?
                 {
-                    if n as usize <= LEAST {
+                    if n <= LEAST as i64 {
                         let message = format!("{n} pieces are too few: `bpe` has one for each of the {LEAST} bytes");
                         let d = Diagnostic::new(codes::BAD_ARGUMENT, only.value.span, message);
                         return Err(self.error_in(s, d.help("write `bpe(8000)`")));
@@ -222,6 +224,8 @@ impl<'a> Checker<'a> {
             && let Some(near) = suggest::nearest(&n.text, ["space", "words", "chars", "bytes"])
         {
             d = d.fix(n.span, near, format!("did you mean '{near}'?"));
+        } else {
+            d = d.help("write `tokens: words`, or leave it out to cut at white space");
         }
         Err(self.error_in(s, d))
     }
@@ -266,6 +270,12 @@ impl<'a> Checker<'a> {
             );
             let d = Diagnostic::new(codes::WRONG_KIND, name.span, message).also(target.name.span, "declared here");
             return Err(self.error_in(s, d));
+        }
+        let by_token = !matches!(ty.name, "choice" | "ranking") && (target.ty.text == "text" || ty.name.contains("span"));
+        if let Some(pairs) = merged(target).filter(|_| by_token) {
+            let message = format!("`{}` runs along the tokens of '{}', and no file knows its pieces", ty.name, name.text);
+            let d = Diagnostic::new(codes::WRONG_KIND, name.span, message).also(pairs, "merged from train's bytes");
+            return Err(self.error_in(s, d.help("let it run along a text with `tokens: space`")));
         }
         let chain = chain(data, field);
         if let Some(back) = chain.iter().position(|f| f.name.text == field.name.text) {
@@ -378,6 +388,13 @@ fn is_type(word: &str) -> bool {
 pub(super) fn shared_with(field: &Field) -> Option<&Expr> {
     let named = |a: &&crate::syntax::ast::Arg| a.name.as_ref().is_none_or(|n| n.text == "as");
     field.args.iter().find(named).map(|a| &a.value).filter(|_| field.ty.text == "class")
+}
+
+/// The `bpe(n)` that cuts a field's texts into pieces.
+fn merged(field: &Field) -> Option<Span> {
+    let tokens = field.args.iter().find(|a| a.name.as_ref().is_some_and(|n| n.text == "tokens"))?;
+    let ExprKind::Call { callee, .. } = &tokens.value.kind else { return None };
+    matches!(&callee.kind, ExprKind::Name(n) if n.text == "bpe").then_some(tokens.value.span)
 }
 
 /// The fields that a field runs along, from the nearest on, until there is none or one comes again.

@@ -25,6 +25,15 @@ impl Answers<'_> {
         self.examples == 0
     }
 
+    /// What the first of the tasks wrote for each example, in the order of the input.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        let written = self.tasks.iter().take(1).flat_map(|(_, items)| items);
+        written.map(|item| match &item.predicted {
+            Answer::Text(written) => &*written.text,
+            _ => "",
+        })
+    }
+
     /// The answers for each example, in the order of the input.
     pub fn lines(&self) -> impl Iterator<Item = Line<'_>> {
         (0..self.examples).map(|example| Line { answers: self, example })

@@ -85,11 +85,7 @@ fn look_all<'r>(q: &[f32], d: usize, heads: usize, kv: &[f32], rows: impl Fn(usi
 
 impl Cached {
     /// Before the first place, over a memory `[M, d]` with these rows for each example.
-    pub fn new(
-        (layers, norm, heads): (&[Layer], &NormParams, usize),
-        memory: &[f32],
-        offsets: &[u32],
-    ) -> Result<Self> {
+    pub fn new((layers, norm, heads): (&[Layer], &NormParams, usize), memory: &[f32], offsets: &[u32]) -> Result<Self> {
         let rows = offsets.last().map_or(0, |o| *o as usize);
         Ok(Self {
             layers: layers.iter().map(|layer| Numbers::new(layer, memory, rows)).collect::<Result<_>>()?,

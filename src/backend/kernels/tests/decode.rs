@@ -212,7 +212,8 @@ fn a_search_with_room_for_all_finds_the_best_of_all() -> Result<()> {
             let decoder = make(&params(&shapes, seed)?);
             for length_penalty in [0.0, 0.6, 1.0] {
                 let all = every_text();
-                let options = Options { beam: all.len(), wanted: all.len(), length_penalty, max_length: MOST, sampling: None };
+                let options =
+                    Options { beam: all.len(), wanted: all.len(), length_penalty, max_length: MOST, sampling: None };
                 let found = written(&decoder, &options)?;
                 for (example, found) in found.iter().enumerate() {
                     let score = |text: &Vec<u32>| {

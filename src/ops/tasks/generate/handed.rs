@@ -27,7 +27,13 @@ fn text_of(c: &mut Checker<'_>, head: &Head<'_>, written: NodeId, axis: &str, sp
 }
 
 /// The same writing, in another way.
-fn otherwise(c: &mut Checker<'_>, head: &Head<'_>, written: NodeId, more: (&str, Attr), gold: Option<NodeId>) -> NodeId {
+fn otherwise(
+    c: &mut Checker<'_>,
+    head: &Head<'_>,
+    written: NodeId,
+    more: (&str, Attr),
+    gold: Option<NodeId>,
+) -> NodeId {
     let mut node = c.graph.node(written).clone();
     node.attrs.insert(more.0.into(), more.1);
     node.inputs.extend(gold);
@@ -61,6 +67,7 @@ pub fn words(c: &mut Checker<'_>, built: &Built, span: Span) -> NodeId {
     let probs = probs(c, built, span);
     let logits = c.graph.node(built.logits).clone();
     let Some(on) = logits.ty.on().cloned() else { return probs };
-    let width = logits.params.first().and_then(|table| c.graph.params[table.0].shape.get(1).cloned()).unwrap_or_default();
+    let width =
+        logits.params.first().and_then(|table| c.graph.params[table.0].shape.get(1).cloned()).unwrap_or_default();
     c.graph.add(Node { op: "expected_words", inputs: vec![probs], ty: Ty::Vector(on, width), span, ..logits })
 }

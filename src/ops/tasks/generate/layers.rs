@@ -3,10 +3,10 @@
 use std::rc::Rc;
 
 use crate::diagnostics::{Diagnostic, codes};
+use crate::ops::attrs;
 use crate::ops::dense::heads_divide;
 use crate::ops::recurrent::lstm_params;
 use crate::ops::tasks::heads::Input;
-use crate::ops::attrs;
 use crate::plan::{Attrs, Init};
 use crate::sema::call::{ArgVal, Bound, Call, Checked, Func, Reported, Val};
 use crate::sema::checker::Checker;
@@ -59,7 +59,8 @@ impl<'a> Layers<'a> {
         let name = if index == 0 { "memory_in".to_string() } else { format!("memory_in_{}", index + 1) };
         let params = self.dense(c, &name, self.width.into(), input.width, Init::Xavier)?;
         let ty = Ty::Vector(input.on.clone(), self.width.into());
-        let node = c.emit_as(&self.call, "linear", vec![input.node], attrs([("act", "none".into())]), params.to_vec(), ty);
+        let node =
+            c.emit_as(&self.call, "linear", vec![input.node], attrs([("act", "none".into())]), params.to_vec(), ty);
         Ok(Input { node, on: input.on, width: self.width.into() })
     }
 
@@ -137,7 +138,11 @@ fn named<'a>(c: &mut Checker<'a>, head: &Head<'a>) -> Checked<Call<'a>> {
     let call = match body.as_deref() {
         Some(Func::Builtin(call)) if matches!(call.name(), "lstm" | "transformer") => call.clone(),
         _ => {
-            let d = Diagnostic::new(codes::BAD_SETTING, e.span, "a decoder is one `lstm` or `transformer`, and this is none");
+            let d = Diagnostic::new(
+                codes::BAD_SETTING,
+                e.span,
+                "a decoder is one `lstm` or `transformer`, and this is none",
+            );
             return Err(c.error(d.help(ONE_CALL)));
         }
     };

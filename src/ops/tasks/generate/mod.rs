@@ -69,14 +69,24 @@ const ARGS: &[Arg] = &[
         Default::Float(0.6),
         "α: texts are ranked by log p / ((5 + n) / 6)^α with n their words and end (Wu et al. 2016).",
     ),
-    arg("max_length", COUNT, Default::Unset, "Words of a text that is written; those of the longest gold when left out."),
+    arg(
+        "max_length",
+        COUNT,
+        Default::Unset,
+        "Words of a text that is written; those of the longest gold when left out.",
+    ),
     arg(
         "decoding",
         Kind::Word(&["beam", "sample"]),
         Default::Word("beam"),
         "Whether predictions are looked for or drawn; the draws of an example follow from its number alone.",
     ),
-    arg("temperature", Kind::Float(1e-3, 1e3), Default::Float(1.0), "What logits are divided by where words are drawn."),
+    arg(
+        "temperature",
+        Kind::Float(1e-3, 1e3),
+        Default::Float(1.0),
+        "What logits are divided by where words are drawn.",
+    ),
     arg("top_k", Kind::Int(0, i64::MAX), Default::Int(0), "Draws from that many of the likeliest words; 0 for all."),
     arg(
         "top_p",
@@ -92,9 +102,24 @@ const ARGS: &[Arg] = &[
         "How often, in training, the word before is the gold one and not one drawn from what the decoder gives: scheduled sampling (Bengio et al. 2015).",
     ),
     arg("copy", Kind::Any, Default::Unset, "A text that words are copied from (See et al. 2017)."),
-    arg("coverage", Kind::Bool, Default::Bool(false), "Whether the attention that copies reads where it looked before."),
-    arg("dropout", Kind::Share, Default::Float(0.0), "Dropout on the words that the decoder reads and on its states before the words that it writes."),
-    arg("min_count", COUNT, Default::Int(1), "Words that train has less often are one unknown word, which is never written."),
+    arg(
+        "coverage",
+        Kind::Bool,
+        Default::Bool(false),
+        "Whether the attention that copies reads where it looked before.",
+    ),
+    arg(
+        "dropout",
+        Kind::Share,
+        Default::Float(0.0),
+        "Dropout on the words that the decoder reads and on its states before the words that it writes.",
+    ),
+    arg(
+        "min_count",
+        COUNT,
+        Default::Int(1),
+        "Words that train has less often are one unknown word, which is never written.",
+    ),
 ];
 
 impl TaskKind for Generate {
@@ -178,8 +203,14 @@ fn refuse<'a>(c: &mut Checker<'a>, head: &Head<'a>) -> Checked<()> {
             .also(settings.span("decoding").unwrap_or(at), "here they are drawn");
         return Err(c.error(d.help("leave one of the two out")));
     }
-    if let (false, true, Some(at)) = (settings.get("copy").is_some(), settings.bool("coverage"), settings.span("coverage")) {
-        let d = Diagnostic::new(codes::BAD_SETTING, at, "`coverage` is of the attention that copies, and nothing is copied here");
+    if let (false, true, Some(at)) =
+        (settings.get("copy").is_some(), settings.bool("coverage"), settings.span("coverage"))
+    {
+        let d = Diagnostic::new(
+            codes::BAD_SETTING,
+            at,
+            "`coverage` is of the attention that copies, and nothing is copied here",
+        );
         return Err(c.error(d.help("name the text that words are copied from: `copy: data.field`")));
     }
     if let Some(at) = settings.span("copy") {

@@ -71,9 +71,9 @@ impl<'a> Maker<'_, 'a> {
         about.insert("smoothing".into(), self.head.settings.float("smoothing").unwrap_or(0.0).into());
         about.insert("drop_words".into(), self.head.settings.float("dropout").unwrap_or(0.0).into());
         let each = Ty::Vector(self.on.clone(), 1.into());
-        let loss = taught.zip(gold).map(|(states, gold)| {
-            self.add("word_loss", vec![states, gold], about, of_words, each, Some(LOSS_SITE))
-        });
+        let loss = taught
+            .zip(gold)
+            .map(|(states, gold)| self.add("word_loss", vec![states, gold], about, of_words, each, Some(LOSS_SITE)));
         Ok(Built { on: self.on.clone(), hidden, width: width.into(), logits, probs: None, label, gold, loss })
     }
 
@@ -96,7 +96,13 @@ impl<'a> Maker<'_, 'a> {
         Ok(self.add("memories", nodes, Attrs::new(), vec![], ty, None))
     }
 
-    fn written(&mut self, memory: NodeId, known: &Attrs, params: &[crate::sema::graph::ParamId], gold: Option<NodeId>) -> NodeId {
+    fn written(
+        &mut self,
+        memory: NodeId,
+        known: &Attrs,
+        params: &[crate::sema::graph::ParamId],
+        gold: Option<NodeId>,
+    ) -> NodeId {
         let settings = &self.head.settings;
         let mut about = known.clone();
         about.extend(attrs([
@@ -112,7 +118,8 @@ impl<'a> Maker<'_, 'a> {
         }
         let gold = gold.or(self.head.gold.map(|gold| gold.0));
         let fields = gold.map(|gold| self.c.graph.token_fields(gold)).unwrap_or_default();
-        let pair = |(data, field): &(crate::sema::types::DataId, usize)| Attr::List(vec![data.0.into(), (*field).into()]);
+        let pair =
+            |(data, field): &(crate::sema::types::DataId, usize)| Attr::List(vec![data.0.into(), (*field).into()]);
         about.insert("fields".into(), Attr::List(fields.iter().map(pair).collect()));
         let ty = Ty::Gold(self.on.clone(), GoldKind::Text, Some(self.space));
         self.add("written", vec![memory], about, params.to_vec(), ty, Some(WRITTEN_SITE))
@@ -140,7 +147,10 @@ impl<'a> Maker<'_, 'a> {
         draw: Option<(u32, u32)>,
     ) -> NodeId {
         let path = self.head.path.as_str().into();
-        let draw = draw.map(|part| Site { chain: self.head.site.chain.iter().copied().chain([part]).collect(), ..self.head.site.clone() });
+        let draw = draw.map(|part| Site {
+            chain: self.head.site.chain.iter().copied().chain([part]).collect(),
+            ..self.head.site.clone()
+        });
         let vocab = self.vocabulary.vocab.filter(|_| !params.is_empty());
         self.c.graph.add(Node { op, inputs, attrs, params, ty, span: self.at, path, draw, vocab })
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use candle_core::{Result, Tensor, bail};
 
 use crate::backend::exec::Run;
-use crate::backend::kernels::decode::search::{self, About, Hypothesis, Options, Sampling};
 use crate::backend::kernels::decode::decoder::{Drops, Memory};
+use crate::backend::kernels::decode::search::{self, About, Hypothesis, Options, Sampling};
 use crate::backend::kernels::decode::{self, Body, Decoder, END, Layer, Table, Words};
 use crate::backend::kernels::random::dropout;
 use crate::backend::kernels::segment;

@@ -50,10 +50,34 @@ pub fn label(c: &mut Checker<'_>, head: &Head<'_>, built: &Built, gold: f64, spa
     text_of(c, head, written, "label", span)
 }
 
+/// A text that is drawn by its probability, whatever predictions are drawn by.
+pub fn drawn(c: &mut Checker<'_>, head: &Head<'_>, built: &Built) -> NodeId {
+    let drawn = otherwise(c, head, built.label, ("drawn", true.into()), None);
+    let as_it_is: [(&str, Attr); 3] = [("temperature", 1.0.into()), ("top_k", 0usize.into()), ("top_p", 1.0.into())];
+    let mut node = c.graph.node(drawn).clone();
+    node.attrs.extend(as_it_is.map(|(name, value)| (name.to_string(), value)));
+    c.graph.add(node)
+}
+
 /// `.sample`: a text that is drawn.
 pub fn sample(c: &mut Checker<'_>, head: &Head<'_>, built: &Built, span: Span) -> NodeId {
-    let drawn = otherwise(c, head, built.label, ("drawn", true.into()), None);
+    let drawn = drawn(c, head, built);
     text_of(c, head, drawn, "sample", span)
+}
+
+/// -log p of a text that was drawn, of its end too. Nothing is dropped on the way, as nothing was
+/// when it was drawn.
+pub fn surprise(c: &mut Checker<'_>, built: &Built, drawn: NodeId, on: &On, span: Span) -> NodeId {
+    let logits = c.graph.node(built.logits).clone();
+    let handed = c.graph.node(built.hidden).inputs.first().copied().unwrap_or(built.hidden);
+    let mut states = c.graph.node(handed).clone();
+    states.inputs[0] = drawn;
+    for name in ["dropout", "drop_words"] {
+        states.attrs.insert(name.into(), 0.0.into());
+    }
+    let states = c.graph.add(Node { draw: None, ..states });
+    let ty = Ty::Vector(on.clone(), 1.into());
+    c.graph.add(Node { op: "word_loss", inputs: vec![states, drawn], ty, span, draw: None, ..logits })
 }
 
 /// `.probs`: of each word at each place.
@@ -62,9 +86,19 @@ pub fn probs(c: &mut Checker<'_>, built: &Built, span: Span) -> NodeId {
     c.plain("softmax", vec![built.logits], Attrs::new(), ty, span)
 }
 
-/// `.words`: Σ p(w) E(w) with E what the decoder reads.
-pub fn words(c: &mut Checker<'_>, built: &Built, span: Span) -> NodeId {
-    let probs = probs(c, built, span);
+/// `.words`: Σ p(w) E(w) with E what the decoder reads; p may be a relaxed sample, by its
+/// temperature, whether it is made hard, and where it is drawn.
+pub fn words(c: &mut Checker<'_>, built: &Built, relaxed: Option<(f64, bool, Site)>, span: Span) -> NodeId {
+    let probs = match relaxed {
+        Some((t, hard, site)) => {
+            let ty = c.graph.ty(built.logits).clone();
+            let attrs = Attrs::from_iter([("t".to_string(), t.into()), ("hard".to_string(), hard.into())]);
+            let drawn = c.plain("gumbel", vec![built.logits], attrs, ty, span);
+            let node = Node { draw: Some(site), ..c.graph.node(drawn).clone() };
+            c.graph.add(node)
+        }
+        None => probs(c, built, span),
+    };
     let logits = c.graph.node(built.logits).clone();
     let Some(on) = logits.ty.on().cloned() else { return probs };
     let width =

@@ -163,6 +163,17 @@ const SMOOTH: &[(&str, &str)] = &[
          task u: tag(d.g) = concat(h, t.sample, m.sample)\nloss earn = reinforce(t, u.accuracy) + reinforce(m, u.span_f1, baseline: none)\n\
          loss own = reinforce(u, u.accuracy, baseline: t.accuracy)",
     ),
+    (
+        "written and rewarded",
+        "task t: generate(d.b) = h { decoder: lstm(5)  max_length: 3 }\n\
+         task s: generate(d.b) = h { decoder: transformer(6, layers: 1, heads: 2, ff: 8)  head: words  max_length: 3 }\n\
+         loss earn = reinforce(t, t.rouge) + reinforce(s, s.rouge, baseline: none)",
+    ),
+    (
+        "words drawn",
+        "task t: generate(d.b) = h { decoder: lstm(5)  head: words }\n\
+         task u: classify(d.c) = t.words(gumbel: 0.7) |> lstm(4) |> last",
+    ),
     ("perturbed", "task t: classify(d.c) = h |> perturb(0.1) |> mean_pool"),
     ("repeat", "layer f = linear(6) |> tanh\ntask t: tag(d.g) = h |> repeat(2, f)"),
     (

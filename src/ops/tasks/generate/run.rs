@@ -103,18 +103,23 @@ fn text(value: &Value) -> Result<(Vec<u32>, Offsets)> {
     }
 }
 
+/// Whether a text without words is one: what was written is, gold is missing.
+fn may_be_empty(value: &Value) -> bool {
+    matches!(value, Value::Written { .. })
+}
+
 /// The places of texts with their ends; none of a text that is missing.
-fn places(offsets: &Offsets) -> Offsets {
+fn places(offsets: &Offsets, may_be_empty: bool) -> Offsets {
     offsets_of(offsets.windows(2).map(|o| match (o[1] - o[0]) as usize {
-        0 => 0,
+        0 if !may_be_empty => 0,
         n => n + 1,
     }))
 }
 
 /// What stands before each place of texts and at it, in numbers that `of` gives for words.
-fn shifted(ids: &[u32], offsets: &Offsets, end: u32) -> [Vec<u32>; 2] {
+fn shifted(ids: &[u32], offsets: &Offsets, end: u32, may_be_empty: bool) -> [Vec<u32>; 2] {
     let (mut before, mut at) = (Vec::with_capacity(ids.len()), Vec::with_capacity(ids.len()));
-    for o in offsets.windows(2).filter(|o| o[0] < o[1]) {
+    for o in offsets.windows(2).filter(|o| may_be_empty || o[0] < o[1]) {
         let text = &ids[o[0] as usize..o[1] as usize];
         before.push(end);
         before.extend_from_slice(text);
@@ -144,12 +149,13 @@ pub fn memories(_: &Run<'_>, inputs: &[Value]) -> Result<Value> {
 
 pub fn decoder_states(run: &Run<'_>, inputs: &[Value]) -> Result<Value> {
     let ((ids, offsets), (memory, memory_rows)) = (text(&inputs[0])?, inputs[1].as_float()?);
+    let empty = may_be_empty(&inputs[0]);
     let before = match &inputs[0] {
         // Scheduled sampling has chosen what is read.
-        Value::Written { .. } | Value::Tokens { .. } => shifted(&rows_of(run, &ids), &offsets, END)[0].clone(),
+        Value::Written { .. } | Value::Tokens { .. } => shifted(&rows_of(run, &ids), &offsets, END, empty)[0].clone(),
         _ => return run.wrong_input(),
     };
-    let (places, examples) = (places(&offsets), memory_rows.by_example());
+    let (places, examples) = (places(&offsets, empty), memory_rows.by_example());
     let drop = |name: &str, part: u64| {
         let p = run.float(name) as f32;
         (run.training && p > 0.0).then(|| (p, run.draw().part(part)))
@@ -177,7 +183,7 @@ pub fn word_logits(run: &Run<'_>, inputs: &[Value]) -> Result<Value> {
 pub fn word_loss(run: &Run<'_>, inputs: &[Value]) -> Result<Value> {
     let ((x, rows), (ids, offsets)) = (inputs[0].as_float()?, text(&inputs[1])?);
     let words = words(run);
-    let [_, gold] = shifted(&run.word_labels(&ids), &offsets, words.end());
+    let [_, gold] = shifted(&run.word_labels(&ids), &offsets, words.end(), may_be_empty(&inputs[1]));
     let p = run.float("drop_words") as f32;
     let x = if run.training && p > 0.0 { dropout(x, p, run.draw())? } else { x.clone() };
     let smoothing = if run.training { run.float("smoothing") as f32 } else { 0.0 };

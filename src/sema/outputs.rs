@@ -125,8 +125,9 @@ impl<'a> Checker<'a> {
         };
         let node = match name.text.as_str() {
             "hidden" => built.hidden,
+            "logits" if self.writes(id) => self.fixed_words(id, built, name.span).map(|()| built.logits)?,
             "logits" => built.logits,
-            "probs" if self.writes(id) => ops::tasks::generate::handed::probs(self, built, span),
+            "probs" if self.writes(id) => self.fixed_words(id, built, name.span).map(|()| ops::tasks::generate::handed::probs(self, built, span))?,
             "probs" => built.probs.ok_or(()).map_err(|()| missing(self, "probabilities"))?,
             "label" => return self.label_output(id, built, args, span, s).map(Val::Node),
             "gold" => {
@@ -165,7 +166,7 @@ impl<'a> Checker<'a> {
                 ops::replaced::flags_of(self, chosen, drawn, &built.on, span)
             }
             "states" if self.writes(id) => built.hidden,
-            "words" if self.writes(id) => ops::tasks::generate::handed::words(self, built, span),
+            "words" if self.writes(id) => self.fixed_words(id, built, name.span).map(|()| ops::tasks::generate::handed::words(self, built, span))?,
             "states" | "words" => return Err(missing(self, "text that it writes")),
             other => {
                 let gold = built.gold.ok_or(()).map_err(|()| missing(self, "gold here"))?;
@@ -178,6 +179,11 @@ impl<'a> Checker<'a> {
             }
         };
         Ok(Val::Node(node))
+    }
+
+    fn fixed_words(&mut self, id: TaskId, built: &Built, at: Span) -> Checked<()> {
+        let task = self.task(id).name.clone();
+        ops::tasks::generate::handed::fixed_words(self, built, &task, at)
     }
 
     /// Whether a task writes text.

@@ -8,7 +8,7 @@ use candle_core::{Device, Result, Tensor};
 use super::{check, numbers};
 use crate::backend::kernels::decode::decoder::{Drops, Memory};
 use crate::backend::kernels::decode::search::{About, Hypothesis, Options, Sampling, write};
-use crate::backend::kernels::decode::{Body, Decoder, END, Layer, Table, Words, fed, logits, word_loss};
+use crate::backend::kernels::decode::{Body, Cross, Decoder, END, Layer, Table, Words, fed, logits, word_loss};
 use crate::backend::kernels::random::Draw;
 use crate::backend::kernels::softmax::log_softmax;
 use crate::backend::kernels::transformer::{Dense, NormParams};
@@ -111,9 +111,7 @@ fn transformer(params: &[Param]) -> Decoder {
         norm_self: take.norm(),
         qkv: take.dense(),
         self_out: take.dense(),
-        norm_cross: take.norm(),
-        query: take.dense(),
-        memory: take.dense(),
+        cross: Cross::Places { norm: Some(take.norm()), query: take.dense(), memory: take.dense() },
         cross_out: take.dense(),
         norm_ff: take.norm(),
         ff_in: take.dense(),
@@ -127,8 +125,9 @@ fn lstm(params: &[Param]) -> Decoder {
     let mut take = Take(params.iter());
     let words = take.words();
     let layers = (0..2).map(|_| [take.one(), take.one(), take.one()]).collect();
-    let (start, query, memory, mix) = (take.dense(), take.dense(), take.dense(), take.dense());
-    Decoder { words, body: Body::Lstm { layers, start, query, memory, mix } }
+    let start = take.dense();
+    let cross = Cross::Places { norm: None, query: take.dense(), memory: take.dense() };
+    Decoder { words, body: Body::Lstm { layers, start, look: Some((cross, take.dense())) } }
 }
 
 type Make = fn(&[Param]) -> Decoder;
@@ -188,8 +187,9 @@ fn log_p(decoder: &Decoder, example: usize, text: &[u32]) -> Result<f32> {
 fn written(decoder: &Decoder, options: &Options) -> Result<Vec<Vec<Hypothesis>>> {
     let (memory, offsets) = memory();
     let numbers = memory.flatten_all()?.to_vec1::<f32>()?;
-    let rows = |word: u32| word;
-    write(decoder, About { memory: &numbers, offsets: &offsets, rows: &rows, examples: &[7, 9] }, options)
+    let rows = |_: u32, word: u32| word;
+    let about = About { memory: &numbers, offsets: &offsets, rows: &rows, examples: &[7, 9], copies: None };
+    write(decoder, about, options)
 }
 
 const MOST: usize = 3;

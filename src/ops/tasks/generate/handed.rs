@@ -1,7 +1,9 @@
 //! What other tasks read of a task that writes text.
 
 use super::FORM;
+use crate::diagnostics::{Diagnostic, codes};
 use crate::plan::{Attr, Attrs};
+use crate::sema::call::Checked;
 use crate::sema::checker::Checker;
 use crate::sema::graph::{Node, NodeId, Site};
 use crate::sema::model::{Built, Head};
@@ -36,7 +38,10 @@ fn otherwise(
 ) -> NodeId {
     let mut node = c.graph.node(written).clone();
     node.attrs.insert(more.0.into(), more.1);
-    node.inputs.extend(gold);
+    if let Some(gold) = gold {
+        node.inputs.push(gold);
+        node.op = "forced_text";
+    }
     let chain = head.site.chain.iter().copied().chain([SAMPLE_SITE]).collect();
     c.graph.add(Node { draw: Some(Site { chain, ..head.site.clone() }), ..node })
 }
@@ -54,6 +59,16 @@ pub fn label(c: &mut Checker<'_>, head: &Head<'_>, built: &Built, gold: f64, spa
 pub fn sample(c: &mut Checker<'_>, head: &Head<'_>, built: &Built, span: Span) -> NodeId {
     let drawn = otherwise(c, head, built.label, ("drawn", true.into()), None);
     text_of(c, head, drawn, "sample", span)
+}
+
+/// Reports that words which may be copied have no probabilities of a fixed set.
+pub fn fixed_words<'a>(c: &mut Checker<'a>, built: &Built, task: &str, at: Span) -> Checked<()> {
+    if c.graph.node(built.logits).op == "word_logits" {
+        return Ok(());
+    }
+    let message = format!("'{task}' copies words, so those that it may write are others for each example");
+    let d = Diagnostic::new(codes::UNKNOWN_FIELD, at, message);
+    Err(c.error(d.help(format!("read its states or its text, `{task}.states` or `{task}.label`"))))
 }
 
 /// `.probs`: of each word at each place.

@@ -255,7 +255,7 @@ const SMOOTH: &[(&str, &str)] = &[
     (
         "written by an lstm",
         "task t: generate(d.b) = h |> lstm(5) { decoder: lstm(4, layers: 2, dropout: 0.2)  smoothing: 0.1 }\n\
-         task u: generate(d.b) = (h |> mean_pool, h) { head: words  dropout: 0.2 }\n\
+         task u: generate(d.b) = h |> mean_pool { head: words  dropout: 0.2 }\n\
          task v: generate(d.b) = h { decoder: lstm(4)  head: words  min_count: 2 }",
     ),
     (
@@ -264,6 +264,17 @@ const SMOOTH: &[(&str, &str)] = &[
          task t: generate(d.b) = h { decoder: writer  head: words }\n\
          task u: generate(d.b) = (h |> lstm(5), h |> mean_pool, h) { decoder: writer  head: t  smoothing: 0.1 }\n\
          task v: generate(d.b) = concat(h, h) { decoder: transformer(4, layers: 1, heads: 2, ff: 8) }",
+    ),
+    (
+        "words that are copied",
+        "task t: generate(d.b) = h |> lstm(5) { decoder: lstm(4)  copy: d.a  coverage: true  head: words }\n\
+         task u: generate(d.b) = (h |> last, h) { decoder: transformer(6, layers: 1, heads: 2, ff: 8)  copy: d.a  min_count: 2 }\n\
+         task v: classify(d.c) = concat(t.states |> last, u.label |> words |> last)",
+    ),
+    (
+        "sampled before",
+        "task t: generate(d.b) = h { decoder: lstm(4)  gold: 50%  head: words }\n\
+         task u: generate(d.b) = h { decoder: transformer(6, layers: 1, heads: 2, ff: 8)  gold: 50%  copy: d.a }",
     ),
     (
         "handed on by a writer",

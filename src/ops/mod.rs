@@ -367,6 +367,8 @@ pub fn cuts_gradient(op: &str) -> bool {
         "sample",
         "figure",
         "written",
+        "forced_text",
+        "fed_words",
         "written_text",
     ];
     CUTS.contains(&op)
@@ -376,9 +378,10 @@ pub fn cuts_gradient(op: &str) -> bool {
 /// prediction in training, and no score that only training chooses by.
 pub fn read_at_prediction<'n, T>(op: &str, inputs: &'n [T]) -> &'n [T] {
     match op {
-        "forced_label" | "feedback_path" | "feedback_label" | "given_spans" | "handed_states" | "written" => {
+        "forced_label" | "feedback_path" | "feedback_label" | "given_spans" | "handed_states" => {
             &inputs[..1]
         }
+        "forced_text" => &inputs[..inputs.len().saturating_sub(1)],
         _ => inputs,
     }
 }

@@ -51,7 +51,7 @@ impl Operation for Reinforce {
         let on = built.on.examples();
         let drawn = c.draw_of(id, &built, task.span);
         let surprise = match c.writes(id) {
-            true => handed::surprise(c, &built, drawn, &on, task.span),
+            true => handed::surprise(c, &built, drawn, task.span).ok_or(()).map_err(|()| no_gold(c, call, id, task.span))?,
             false => surprise(c, built.logits, drawn, &on, task.span),
         };
         let mut inputs = vec![surprise, earned(c, call, (id, drawn), reward, &on)?];
@@ -109,6 +109,12 @@ fn drawing<'a>(c: &mut Checker<'a>, call: &Call<'a>, e: &'a Expr) -> Checked<(Ta
     let message = format!("the `.sample` of '{}' is not drawn from probabilities of its labels one by one", task.name);
     let d = Diagnostic::new(codes::TASK_HEAD, e.span, message).also(task.span, "declared here");
     Err(c.error_in(&call.scope, d.help("reward a `classify`, `multilabel` or `generate` task, or a `tag` task with `head: softmax`")))
+}
+
+fn no_gold<'a>(c: &mut Checker<'a>, call: &Call<'a>, id: TaskId, at: Span) -> Reported {
+    let name = c.task(id).name.clone();
+    let d = Diagnostic::new(codes::TASK_GOLD, at, format!("'{name}' has no gold on these examples"));
+    c.error_in(&call.scope, d.help("reward a text that the task also learns to write"))
 }
 
 /// -log p of what the task draws, summed over the places of each example.

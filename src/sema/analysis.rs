@@ -9,7 +9,7 @@ use super::checker::Checker;
 use super::consts::Const;
 use super::known::Known;
 use super::lints;
-use super::graph::{Node, NodeId, field_of};
+use super::graph::{NodeId, field_of};
 use super::model::{LossData, Model, ModelLoss, ModelTask};
 use super::runs::{self, UsedRun};
 use super::symbols::{Collector, Family, Symbol, SymbolKind, Symbols};
@@ -457,15 +457,16 @@ fn finish(
 
 /// Marks the texts that are gold and nothing else: an example without one trains other tasks.
 fn optional_texts(c: &mut Checker<'_>) {
-    let mut read = FxHashSet::default();
     // A head that shares the table of an `embed` looks at its gold for that, and at no number of it.
     let used: FxHashSet<_> = c.graph.nodes.iter().flat_map(|node| node.inputs.iter().copied()).collect();
-    let kept = |(at, node): &(usize, &Node)| used.contains(&NodeId(*at)) || node.op != "embed";
-    for (_, node) in c.graph.nodes.iter().enumerate().filter(kept) {
-        if generate::READ_GOLD.contains(&node.op) {
+    let mut read = FxHashSet::default();
+    for (at, node) in c.graph.nodes.iter().enumerate() {
+        if node.op == "embed" && !used.contains(&NodeId(at)) {
             continue;
         }
-        let fields = node.inputs.iter().map(|input| c.graph.node(*input)).filter(|input| input.op == "field");
+        let count = node.inputs.len();
+        let inputs = node.inputs.iter().enumerate().filter(|(i, _)| !generate::reads_as_gold(node.op, *i, count));
+        let fields = inputs.map(|(_, input)| c.graph.node(*input)).filter(|input| input.op == "field");
         read.extend(fields.filter_map(field_of));
     }
     let written = c.tasks.iter().filter(|task| generate::handed::writes(&task.head));

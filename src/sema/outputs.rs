@@ -125,8 +125,9 @@ impl<'a> Checker<'a> {
         };
         let node = match name.text.as_str() {
             "hidden" => built.hidden,
+            "logits" if self.writes(id) => self.fixed_words(id, built, name.span).map(|()| built.logits)?,
             "logits" => built.logits,
-            "probs" if self.writes(id) => ops::tasks::generate::handed::probs(self, built, span),
+            "probs" if self.writes(id) => self.fixed_words(id, built, name.span).map(|()| ops::tasks::generate::handed::probs(self, built, span))?,
             "probs" => built.probs.ok_or(()).map_err(|()| missing(self, "probabilities"))?,
             "label" => return self.label_output(id, built, args, span, s).map(Val::Node),
             "gold" => {
@@ -166,6 +167,7 @@ impl<'a> Checker<'a> {
             }
             "states" if self.writes(id) => built.hidden,
             "words" if self.writes(id) => {
+                self.fixed_words(id, built, name.span)?;
                 let bound = self.bind_args(&ops::tasks::WORDS, args, name.span, s);
                 let relaxed = bound.float("gumbel").filter(|t| *t > 0.0).map(|t| (t, bound.bool("hard"), self.site(s, span)));
                 ops::tasks::generate::handed::words(self, built, relaxed, span)
@@ -188,6 +190,11 @@ impl<'a> Checker<'a> {
             return ops::tasks::generate::handed::drawn(self, &head, built);
         }
         self.drawn_label(id, [built.label, built.probs.unwrap_or(built.logits)], span)
+    }
+
+    fn fixed_words(&mut self, id: TaskId, built: &Built, at: Span) -> Checked<()> {
+        let task = self.task(id).name.clone();
+        ops::tasks::generate::handed::fixed_words(self, built, &task, at)
     }
 
     /// Whether a task writes text.

@@ -1,7 +1,9 @@
 //! What other tasks read of a task that writes text.
 
 use super::FORM;
+use crate::diagnostics::{Diagnostic, codes};
 use crate::plan::{Attr, Attrs};
+use crate::sema::call::Checked;
 use crate::sema::checker::Checker;
 use crate::sema::graph::{Node, NodeId, Site};
 use crate::sema::model::{Built, Head};
@@ -36,7 +38,10 @@ fn otherwise(
 ) -> NodeId {
     let mut node = c.graph.node(written).clone();
     node.attrs.insert(more.0.into(), more.1);
-    node.inputs.extend(gold);
+    if let Some(gold) = gold {
+        node.inputs.push(gold);
+        node.op = "forced_text";
+    }
     let chain = head.site.chain.iter().copied().chain([SAMPLE_SITE]).collect();
     c.graph.add(Node { draw: Some(Site { chain, ..head.site.clone() }), ..node })
 }
@@ -65,19 +70,32 @@ pub fn sample(c: &mut Checker<'_>, head: &Head<'_>, built: &Built, span: Span) -
     text_of(c, head, drawn, "sample", span)
 }
 
-/// -log p of a text that was drawn, of its end too. Nothing is dropped on the way, as nothing was
-/// when it was drawn.
-pub fn surprise(c: &mut Checker<'_>, built: &Built, drawn: NodeId, on: &On, span: Span) -> NodeId {
-    let logits = c.graph.node(built.logits).clone();
-    let handed = c.graph.node(built.hidden).inputs.first().copied().unwrap_or(built.hidden);
+/// -log p of a text that was drawn, of its end too: the task's loss with it as gold. Nothing is
+/// dropped or smoothed on the way, as nothing was when it was drawn.
+pub fn surprise(c: &mut Checker<'_>, built: &Built, drawn: NodeId, span: Span) -> Option<NodeId> {
+    let mut loss = c.graph.node(built.loss?).clone();
+    let handed = c.graph.node(built.hidden).inputs.first().copied()?;
     let mut states = c.graph.node(handed).clone();
     states.inputs[0] = drawn;
     for name in ["dropout", "drop_words"] {
         states.attrs.insert(name.into(), 0.0.into());
     }
     let states = c.graph.add(Node { draw: None, ..states });
-    let ty = Ty::Vector(on.clone(), 1.into());
-    c.graph.add(Node { op: "word_loss", inputs: vec![states, drawn], ty, span, draw: None, ..logits })
+    loss.inputs[..2].copy_from_slice(&[states, drawn]);
+    for (name, plain) in [("smoothing", 0.0.into()), ("drop_words", 0.0.into()), ("coverage", false.into())] {
+        loss.attrs.insert(name.into(), plain);
+    }
+    Some(c.graph.add(Node { span, draw: None, ..loss }))
+}
+
+/// Reports that words which may be copied have no probabilities of a fixed set.
+pub fn fixed_words<'a>(c: &mut Checker<'a>, built: &Built, task: &str, at: Span) -> Checked<()> {
+    if c.graph.node(built.logits).op == "word_logits" {
+        return Ok(());
+    }
+    let message = format!("'{task}' copies words, so those that it may write are others for each example");
+    let d = Diagnostic::new(codes::UNKNOWN_FIELD, at, message);
+    Err(c.error(d.help(format!("read its states or its text, `{task}.states` or `{task}.label`"))))
 }
 
 /// `.probs`: of each word at each place.

@@ -21,6 +21,19 @@ pub struct Layers<'a> {
     pub call: Call<'a>,
     /// Its width.
     pub width: usize,
+    /// How it looks at the memory.
+    look: Look,
+}
+
+/// How a decoder looks at the memory.
+#[derive(Clone, Copy, PartialEq)]
+enum Look {
+    /// By attention.
+    Places,
+    /// At the only place that there is.
+    One,
+    /// Only copying looks.
+    Copying,
 }
 
 /// Where the decoder of a task that names none stands among what the task makes.
@@ -37,7 +50,13 @@ impl<'a> Layers<'a> {
         if call.name() == "transformer" {
             heads_divide(c, &call, &width.into(), call.args.int("heads").unwrap_or(4))?;
         }
-        Ok(Self { call, width })
+        let one = matches!(memories, [memory] if memory.on.axes.is_empty());
+        let look = match (one, call.name(), head.settings.get("copy").is_some()) {
+            (true, ..) => Look::One,
+            (_, "lstm", true) => Look::Copying,
+            _ => Look::Places,
+        };
+        Ok(Self { call, width, look })
     }
 
     /// What the nodes that compute with these layers have to know of them.
@@ -48,6 +67,8 @@ impl<'a> Layers<'a> {
             ("layers", args.int("layers").unwrap_or(1).into()),
             ("heads", args.int("heads").unwrap_or(1).into()),
             ("dropout", args.float("dropout").unwrap_or(0.0).into()),
+            ("one", (self.look == Look::One).into()),
+            ("bare", (self.look == Look::Copying).into()),
         ])
     }
 
@@ -81,9 +102,10 @@ impl<'a> Layers<'a> {
             params.extend(self.norm(c, &name("norm1"))?);
             params.extend(self.dense(c, &name("qkv"), d.times(3), d.clone(), Init::Xavier)?);
             params.extend(self.dense(c, &name("out"), d.clone(), d.clone(), Init::Xavier)?);
-            params.extend(self.norm(c, &name("cross_norm"))?);
-            params.extend(self.dense(c, &name("cross_query"), d.clone(), d.clone(), Init::Xavier)?);
-            params.extend(self.dense(c, &name("cross_memory"), d.times(2), d.clone(), Init::Xavier)?);
+            if self.look != Look::One {
+                params.extend(self.norm(c, &name("cross_norm"))?);
+            }
+            params.extend(self.cross(c, &name("cross"))?);
             params.extend(self.dense(c, &name("cross_out"), d.clone(), d.clone(), Init::Xavier)?);
             params.extend(self.norm(c, &name("norm2"))?);
             params.extend(self.dense(c, &name("ff_in"), ff.clone(), d.clone(), Init::Xavier)?);
@@ -101,9 +123,21 @@ impl<'a> Layers<'a> {
             params.extend(lstm_params(c, &self.call, &suffix, &d, self.width, 0.0)?);
         }
         params.extend(self.dense(c, "start", d.clone(), d.clone(), Init::Xavier)?);
-        params.extend(self.dense(c, "attention_query", d.clone(), d.clone(), Init::Xavier)?);
-        params.extend(self.dense(c, "attention_memory", d.times(2), d.clone(), Init::Xavier)?);
-        params.extend(self.dense(c, "attention_out", d.clone(), d.times(2), Init::Xavier)?);
+        if self.look != Look::Copying {
+            params.extend(self.cross(c, "attention")?);
+            params.extend(self.dense(c, "attention_out", d.clone(), d.times(2), Init::Xavier)?);
+        }
+        Ok(params)
+    }
+
+    /// Queries, and keys and values; of a memory of one place its value alone.
+    fn cross(&self, c: &mut Checker<'a>, name: &str) -> Checked<Vec<ParamId>> {
+        let d = Width::from(self.width);
+        if self.look == Look::One {
+            return Ok(self.dense(c, &format!("{name}_value"), d.clone(), d, Init::Xavier)?.to_vec());
+        }
+        let mut params = self.dense(c, &format!("{name}_query"), d.clone(), d.clone(), Init::Xavier)?.to_vec();
+        params.extend(self.dense(c, &format!("{name}_memory"), d.times(2), d, Init::Xavier)?);
         Ok(params)
     }
 

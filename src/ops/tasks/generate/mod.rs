@@ -1,16 +1,20 @@
 //! `generate`: a text, word by word, from what a decoder finds in one or several memories.
 //!
+//! - `copy`: what words are copied from.
 //! - `layers`: the decoder's layers and their parameters.
 //! - `words`: the tables of the words that it reads and writes.
 //! - `nodes`: what training computes over the gold, and what is written at prediction.
 //! - `handed`: what other tasks read of it.
-//! - `run`: tensor code.
+//! - `run`, `source`: tensor code.
 
+mod copy;
 pub mod handed;
 mod layers;
 pub mod nodes;
 #[cfg(feature = "train")]
 mod run;
+#[cfg(feature = "train")]
+mod source;
 mod words;
 
 use self::layers::Layers;
@@ -30,8 +34,15 @@ use crate::source::Span;
 /// The kind `generate`.
 pub struct Generate;
 
-/// The operations that read the gold of such a task as gold.
-pub const READ_GOLD: &[&str] = &["decoder_states", "word_loss", "written"];
+/// Whether an operation takes its input at `index` of `count` as the gold of such a task.
+pub fn reads_as_gold(op: &str, index: usize, count: usize) -> bool {
+    match op {
+        "decoder_states" | "fed_words" => index == 0,
+        "word_loss" | "copy_loss" => index == 1,
+        "forced_text" => index + 1 == count,
+        _ => false,
+    }
+}
 
 /// What the head of such a task is called.
 pub const FORM: &str = "text";
@@ -101,12 +112,12 @@ const ARGS: &[Arg] = &[
         Default::Float(1.0),
         "How often, in training, the word before is the gold one and not one drawn from what the decoder gives: scheduled sampling (Bengio et al. 2015).",
     ),
-    arg("copy", Kind::Any, Default::Unset, "A text that words are copied from (See et al. 2017)."),
+    arg("copy", Kind::Any, Default::Unset, "A text that words are copied from, also those that are not the decoder's, by an attention of its own to the value along the text (See et al. 2017). What it finds, beside the state, is what words are written from and whether one is written or copied; an `lstm` looks at nothing else."),
     arg(
         "coverage",
         Kind::Bool,
         Default::Bool(false),
-        "Whether the attention that copies reads where it looked before.",
+        "Whether the attention that copies reads where it looked before, and training also minimises that it looks there again (See et al. 2017, λ = 1).",
     ),
     arg(
         "dropout",
@@ -188,9 +199,10 @@ impl TaskKind for Generate {
         let Some(first) = inputs.first() else { return Err(Reported) };
         let gold = heads::same_examples(c, gold, first, at)?;
         let on = first.on.examples();
+        let source = copy::source(c, head, &inputs, at)?;
         let layers = Layers::new(c, head, &inputs, at)?;
         let vocabulary = Vocabulary::new(c, head, space, &layers, at)?;
-        Maker { c, head, at, space, on, layers, vocabulary }.built(inputs, gold)
+        Maker { c, head, at, space, on, layers, vocabulary }.built(inputs, source, gold)
     }
 }
 
@@ -213,9 +225,10 @@ fn refuse<'a>(c: &mut Checker<'a>, head: &Head<'a>) -> Checked<()> {
         );
         return Err(c.error(d.help("name the text that words are copied from: `copy: data.field`")));
     }
-    if let Some(at) = settings.span("copy") {
-        let d = Diagnostic::new(codes::NOT_RUN_YET, at, "this build copies no words yet");
-        return Err(c.error(d.help("leave `copy` out")));
+    if let (Some(copy), Some(at)) = (settings.span("copy"), settings.span("smoothing")) {
+        let d = Diagnostic::new(codes::BAD_SETTING, at, "labels are not smoothed where words are copied")
+            .also(copy, "here they are copied");
+        return Err(c.error(d.help("leave one of the two out")));
     }
     Ok(())
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use candle_core::{Result, Tensor};
 
 use super::looked::Looked;
-use super::rows::Rows;
+use super::rows::{Offsets, Rows};
 use crate::data::lexicon::Lexicon;
+use crate::data::pretrained::pieces::Split;
 use crate::data::value::{Labelled, Relation};
 
 /// A computed value with its rows.
@@ -64,6 +65,17 @@ pub enum Value {
         /// The examples.
         rows: Arc<Rows>,
     },
+    /// States of the pieces of a pretrained encoder, special ones with them.
+    Encoded {
+        /// `[pieces, width]`.
+        states: Tensor,
+        /// Which pieces are which words.
+        split: Arc<Split>,
+        /// The windows that pieces look around in.
+        windows: Offsets,
+        /// How words group.
+        rows: Arc<Rows>,
+    },
     /// Words, as indices into the run's lexicon.
     Tokens {
         /// Indices into the lexicon.
@@ -118,6 +130,7 @@ impl Value {
             | Value::Tree { rows, .. }
             | Value::Spans { rows, .. }
             | Value::Relations { rows, .. }
+            | Value::Encoded { rows, .. }
             | Value::Tokens { rows, .. } => Some(rows),
             Value::Scalar(_) => None,
         }
@@ -162,6 +175,7 @@ impl Value {
                 let (each, spans) = (each[examples.clone()].to_vec(), spans[examples].to_vec());
                 Value::Relations { each: each.into(), spans: spans.into(), rows }
             }
+            Value::Encoded { .. } => candle_core::bail!("the states of pieces cannot be cut"),
             Value::Tokens { ids, lexicon, .. } => {
                 Value::Tokens { ids: ids[places].to_vec().into(), lexicon: lexicon.clone(), rows }
             }

@@ -21,6 +21,7 @@ pub mod order;
 mod parallel;
 mod parse;
 mod places;
+pub mod pretrained;
 mod random;
 pub mod reader;
 pub mod schema;

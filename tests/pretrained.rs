@@ -12,7 +12,11 @@ use mtlc::data::Batch;
 use mtlc::driver::compile::{Compiled, base_of, compile};
 use mtlc::driver::feed::CorpusFeed;
 use mtlc::driver::{self, Settings, training};
-use mtlc::source::Disk;
+use mtlc::driver::run::Folder;
+use mtlc::driver::training::RunOptions;
+use mtlc::report::RunDir;
+use mtlc::source::{Disk, SourceMap};
+use mtlc::train::events::Silent;
 use mtlc::train::feed::{Feed, Portion};
 use serde_json::Value;
 
@@ -211,4 +215,126 @@ fn plain_forms_compute_the_same() {
         });
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The tensors of a file.
+fn tensors(path: &Path) -> BTreeMap<String, (Vec<usize>, Vec<f32>)> {
+    let bytes = std::fs::read(path).expect("weights");
+    let found = safetensors::SafeTensors::deserialize(&bytes).expect("tensors");
+    let numbers = |data: &[u8]| data.as_chunks::<4>().0.iter().map(|four| f32::from_le_bytes(*four)).collect();
+    found.iter().map(|(name, view)| (name.to_string(), (view.shape().to_vec(), numbers(view.data())))).collect()
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("made");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        std::fs::copy(&path, to.join(path.file_name().expect("a name"))).expect("copied");
+    }
+}
+
+/// Trains a case for an epoch into a folder.
+fn train(case: &Case, out: &Path) {
+    let run = RunDir::create("case", Some(out)).expect("a run");
+    let options = RunOptions { epochs: Some(1), ..RunOptions::new(run) };
+    training::train(&case.compiled, &SourceMap::new(), &mut Silent, &options).unwrap_or_else(|d| panic!("{d:?}"));
+}
+
+/// A folder for Python, where the reference library is at hand.
+fn python() -> Option<String> {
+    let python = std::env::var("MTLC_PYTHON").unwrap_or_else(|_| "python3".into());
+    let asked = std::process::Command::new(&python).args(["-c", "import torch, transformers"]).output();
+    asked.is_ok_and(|output| output.status.success()).then_some(python)
+}
+
+/// Loads a folder in the reference library, which must neither miss nor meet anything new.
+const LOADS: &str = "
+import sys
+from transformers import AutoModel, AutoTokenizer
+for folder in sys.argv[1:]:
+    model, said = AutoModel.from_pretrained(folder, output_loading_info=True)
+    lost = {k: v for k, v in said.items() if v}
+    assert not lost, (folder, lost)
+    AutoTokenizer.from_pretrained(folder)
+";
+
+/// A step moves every parameter; the run stands alone when the checkpoint is gone, and is written
+/// back under the published names.
+#[test]
+fn a_trained_encoder_is_kept_and_exported() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut exported = Vec::new();
+    for family in FAMILIES {
+        let (model, run, out) = (folder.path().join(family), folder.path().join("run").join(family), folder.path().join("out").join(family));
+        copy(&fixture(family), &model);
+        let case = Case::of(&model, &reference(&model), "cls", "");
+        train(&case, &run);
+        let (before, trained) = (tensors(&model.join("model.safetensors")), tensors(&run.join("model.safetensors")));
+        let program = case.program();
+        std::fs::remove_dir_all(&model).expect("removed");
+        let saved = Folder::open(&run).unwrap_or_else(|d| panic!("{d:?}"));
+        saved.weights(&program, None).unwrap_or_else(|d| panic!("{d:?}"));
+        let (words, _) = states(&program, &case.batch());
+        let loaded = saved.load().unwrap_or_else(|d| panic!("{d:?}"));
+        let answers = mtlc::driver::predict::texts(&loaded, &["show the fares , boston"]);
+        let answers = answers.unwrap_or_else(|d| panic!("{d:?}"));
+        assert_eq!(answers[0]["t"]["value"].as_array().map(Vec::len), Some(5), "{answers:?}");
+        let layer = mtlc::driver::export::encoder(&run, None, &out).unwrap_or_else(|d| panic!("{d:?}"));
+        assert_eq!(layer, "enc");
+        let after = tensors(&out.join("model.safetensors"));
+        assert!(after.keys().eq(before.keys()), "{family}");
+        for (name, (shape, numbers)) in &after {
+            assert_eq!(*shape, before[name].0, "{family} {name}");
+            match trained.get(&format!("enc.{name}")) {
+                Some((_, own)) => {
+                    assert_eq!(own, numbers, "{family} {name}");
+                    assert_ne!(*numbers, before[name].1, "{family}: {name} has not moved");
+                }
+                None => {
+                    assert!(name.starts_with("pooler."), "{family} {name}");
+                    assert_eq!(*numbers, before[name].1, "{family} {name}");
+                }
+            }
+        }
+        for file in ["config.json", "tokenizer.json"] {
+            let [was, is] = [fixture(family), out.clone()].map(|f| std::fs::read(f.join(file)).expect("a file"));
+            assert!(was == is, "{family} {file}");
+        }
+        // What was exported is a checkpoint like any other.
+        let again = Case::of(&out, &reference(&fixture(family)), "cls", "");
+        let (now, _) = states(&again.program(), &again.batch());
+        let apart = (now - words).expect("the same shape").abs().expect("sizes").max_all().expect("a number");
+        assert!(apart.to_scalar::<f32>().expect("a number") < 1e-6, "{family}");
+        exported.push(out);
+    }
+    let Some(python) = python() else {
+        println!("skipped: no Python with transformers (MTLC_PYTHON names one)");
+        return;
+    };
+    let output = std::process::Command::new(python).args(["-c", LOADS]).args(&exported).output().expect("Python starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_frozen_encoder_stays_and_others_learn_at_their_own_rates() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let reference = reference(&fixture("bert"));
+    let case = Case::of(&fixture("bert"), &reference, "pooled", ", train: false");
+    assert!(case.compiled.plan.nodes.iter().filter(|n| n.op.starts_with("encoder_")).all(|n| n.draw.is_none()));
+    train(&case, &folder.path().join("frozen"));
+    let before = tensors(&fixture("bert").join("model.safetensors"));
+    for (name, (_, numbers)) in tensors(&folder.path().join("frozen/model.safetensors")) {
+        if let Some(name) = name.strip_prefix("enc.") {
+            assert_eq!(numbers, before[name].1, "{name}");
+        }
+    }
+    let case = Case::of(&fixture("bert"), &reference, "cls", ", lr: 1e-4, lr_decay: 0.5");
+    let lr = case.compiled.plan.train.stages[0].optimizer.lr();
+    let rate = |end: &str| {
+        let param = case.compiled.plan.params.iter().find(|p| p.name.ends_with(end));
+        param.and_then(|p| p.rate).unwrap_or_else(|| panic!("no rate of {end}")) * lr / 1e-4
+    };
+    for (end, expected) in [("layer.1.output.dense.bias", 1.0), ("layer.0.output.dense.bias", 0.5), ("word_embeddings.weight", 0.25)] {
+        assert!((rate(end) - expected).abs() < 1e-9, "{end}: {}", rate(end));
+    }
 }

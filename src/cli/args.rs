@@ -61,6 +61,9 @@ pub enum Command {
     /// Predicts with a saved run, line by line, in input order.
     #[command(after_help = "Example: echo 'wake me at seven' | mtlc predict runs/slu -")]
     Predict(Predict),
+    /// Writes a pretrained encoder of a saved run as it was published: configuration, tokenizer, weights.
+    #[command(after_help = "Example: mtlc export runs/slu encoder")]
+    Export(Export),
     /// Serves an editor over the standard streams, by the Language Server Protocol.
     #[command(after_help = "Example: an editor starts it; docs/editors.md says how")]
     Lsp {
@@ -269,6 +272,18 @@ pub struct Predict {
     /// Examples computed at a time.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..))]
     pub batch: u64,
+}
+
+/// `mtlc export`.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// Folder of the run.
+    pub run: PathBuf,
+    /// The folder that is written.
+    pub out: PathBuf,
+    /// The layer whose encoder it is, where there are several.
+    #[arg(long)]
+    pub layer: Option<String>,
 }
 
 /// `mtlc explain`.

@@ -127,6 +127,8 @@ fn run(command: Command, voice: Voice) -> Ended {
         Command::Eval(args) => train::eval(&args, voice),
         #[cfg(feature = "train")]
         Command::Predict(args) => train::predict(&args, voice),
+        #[cfg(feature = "train")]
+        Command::Export(args) => train::export(&args, voice),
         #[cfg(feature = "lsp")]
         Command::Lsp { .. } => serve(),
         #[cfg(not(feature = "lsp"))]

@@ -1,4 +1,4 @@
-//! `mtlc compile`, `run`, `eval` and `predict`.
+//! `mtlc compile`, `run`, `eval`, `predict` and `export`.
 
 use std::fs::File;
 use std::io::{BufReader, Write};
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::args::{Compile, Emit, Eval, InputFormat, PassArgs, Predict, ProgramArgs, Run, Split};
+use super::args::{Compile, Emit, Eval, Export, InputFormat, PassArgs, Predict, ProgramArgs, Run, Split};
 use super::{Ended, Voice, out, print_diagnostics, say};
 use crate::data::{Corpus, Inputs, Stream};
 use crate::diagnostics::{Diagnostic, codes};
@@ -390,4 +390,13 @@ fn stdin_is_file() -> bool {
 #[cfg(not(unix))]
 fn stdin_is_file() -> bool {
     false
+}
+
+/// `mtlc export`.
+pub fn export(args: &Export, voice: Voice) -> Ended {
+    let layer = driver::export::encoder(&args.run, args.layer.as_deref(), &args.out)?;
+    if !voice.quiet {
+        say(&format!("the encoder of '{layer}' is in `{}`\n", args.out.display()));
+    }
+    Ok(true)
 }

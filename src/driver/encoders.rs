@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use crate::data::pretrained::{Asked, Checkpoint, Find, Misfit};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::plan::Plan;
-use crate::report::RunDir;
 
 #[cfg(feature = "train")]
 use {
     super::compile::Compiled,
+    crate::report::RunDir,
     super::training::broken,
     crate::backend::params::Published,
     crate::data::pretrained::{CONFIG, TOKENIZER, TOKENIZER_CONFIG, pieces::WordPieces, weights},

@@ -73,10 +73,10 @@ const SMOOTH: &[(&str, &str)] = &[
              task r: regress(d.n) = d.b |> pretrained(\"",
             env!("CARGO_MANIFEST_DIR"),
             "/tests/fixtures/pretrained/electra\") |> mean_pool\n\
-             task k: regress(d.n) = d.b |> pretrained(\"",
+             task z: regress(d.n) = d.b |> pretrained(\"",
             env!("CARGO_MANIFEST_DIR"),
             "/tests/fixtures/pretrained/distilbert\", layers: [1, 2]) |> mean_pool\n\
-             task m: regress(d.n) = d.m |> pretrained(\"",
+             task y: regress(d.n) = d.m |> pretrained(\"",
             env!("CARGO_MANIFEST_DIR"),
             "/tests/fixtures/pretrained/roberta\") |> mean_pool |> max_pool",
         ),

@@ -13,7 +13,7 @@ use {
     crate::report::RunDir,
     super::training::broken,
     crate::backend::params::Published,
-    crate::data::pretrained::{CONFIG, TOKENIZER, TOKENIZER_CONFIG, pieces::WordPieces, weights},
+    crate::data::pretrained::{CONFIG, Place, TOKENIZER, TOKENIZER_CONFIG, pieces::WordPieces, weights},
     crate::plan::{EncoderPlan, Init},
     std::cell::RefCell,
     std::collections::BTreeMap,
@@ -112,7 +112,8 @@ pub fn pieces(plan: &Plan, run: Option<&RunDir>) -> Result<Vec<Arc<WordPieces>>,
             Some(_) => Diagnostic::placeless(codes::RUN_DIR, m.message).help("restore it from a copy, or train again"),
             None => at(e, m),
         };
-        WordPieces::open(&folder, &e.checkpoint.config).map(Arc::new).map_err(misfit)
+        let shown = run.map_or_else(|| e.checkpoint.from.clone(), |_| folder.display().to_string());
+        WordPieces::open(&Place { folder: &folder, shown: &shown }, &e.checkpoint.config).map(Arc::new).map_err(misfit)
     };
     plan.encoders.iter().map(open).collect()
 }

@@ -1,7 +1,5 @@
 //! `config.json`: the family of an encoder and its sizes.
 
-use std::path::Path;
-
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -117,14 +115,15 @@ impl Dropout {
 /// The object of `config.json` with the names that messages give.
 struct Object<'a> {
     value: &'a Value,
-    path: &'a Path,
+    /// The file, as messages name it.
+    shown: &'a str,
 }
 
 impl Object<'_> {
     fn wrong(&self, key: &str, what: &str) -> Misfit {
         let said = match self.value.get(key) {
-            None => format!("'{}' lacks '{key}'", self.path.display()),
-            Some(v) => format!("'{key}' in '{}' is {v}, not {what}", self.path.display()),
+            None => format!("'{}' lacks '{key}'", self.shown),
+            Some(v) => format!("'{key}' in '{}' is {v}, not {what}", self.shown),
         };
         Misfit::new(said, "take the file again from where the model was published")
     }
@@ -156,12 +155,11 @@ impl Object<'_> {
 
 impl Config {
     /// Reads `config.json`.
-    pub fn parse(text: &str, path: &Path) -> Result<Self, Misfit> {
-        let shown = path.display();
+    pub fn parse(text: &str, shown: &str) -> Result<Self, Misfit> {
         let value: Value = serde_json::from_str(text).map_err(|e| {
             Misfit::new(format!("'{shown}' is no JSON: {e}"), "take the file again from where the model was published")
         })?;
-        let object = Object { value: &value, path };
+        let object = Object { value: &value, shown };
         let model_type = object.word("model_type", "");
         let known = || TYPES.iter().map(|t| format!("`{}`", t.0)).collect::<Vec<_>>().join(", ");
         let Some((_, family)) = TYPES.iter().find(|(name, _)| *name == model_type) else {
@@ -180,7 +178,7 @@ impl Config {
     }
 
     fn sound(self, object: &Object<'_>) -> Result<Self, Misfit> {
-        let shown = object.path.display();
+        let shown = object.shown;
         let help = "take the file again from where the model was published";
         if !self.hidden.is_multiple_of(self.heads) {
             let message = format!("'{shown}' says {} heads for a width of {}", self.heads, self.hidden);

@@ -9,7 +9,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{INDEX, Misfit, WEIGHTS, unread};
+use super::{INDEX, Misfit, Place, WEIGHTS};
 
 /// Headers longer than this are none: the format's own limit.
 const LONGEST: u64 = 100_000_000;
@@ -37,26 +37,26 @@ impl Stored {
 }
 
 /// The tensors of a folder by name, from one file or those of its index.
-pub fn read(folder: &Path) -> Result<BTreeMap<String, Stored>, Misfit> {
+pub fn read(place: &Place<'_>) -> Result<BTreeMap<String, Stored>, Misfit> {
     let mut tensors = BTreeMap::new();
-    for file in files(folder)? {
-        read_file(folder, &file, &mut tensors)?;
+    for file in files(place)? {
+        read_file(place, &file, &mut tensors)?;
     }
     Ok(tensors)
 }
 
-fn files(folder: &Path) -> Result<Vec<String>, Misfit> {
+fn files(place: &Place<'_>) -> Result<Vec<String>, Misfit> {
+    let folder = place.folder;
     if folder.join(WEIGHTS).is_file() || !folder.join(INDEX).is_file() {
         if !folder.join(WEIGHTS).exists() && folder.join("pytorch_model.bin").exists() {
-            let message = format!("'{}' has its weights as `pytorch_model.bin`, which is not read", folder.display());
+            let message = format!("'{}' has its weights as `pytorch_model.bin`, which is not read", place.shown);
             let help = "write them as safetensors: `AutoModel.from_pretrained(DIR).save_pretrained(OTHER)`";
             return Err(Misfit::new(message, help));
         }
         return Ok(vec![WEIGHTS.into()]);
     }
-    let path = folder.join(INDEX);
-    let text = std::fs::read_to_string(&path).map_err(|e| unread(&path, &e))?;
-    let damaged = || Misfit::new(format!("'{}' is damaged", path.display()), "copy the checkpoint again");
+    let text = place.text(INDEX)?;
+    let damaged = || Misfit::new(format!("'{}' is damaged", place.named(INDEX)), "copy the checkpoint again");
     let index: Value = serde_json::from_str(&text).map_err(|_| damaged())?;
     let map = index.get("weight_map").and_then(Value::as_object).ok_or_else(damaged)?;
     let mut files: Vec<String> = map.values().filter_map(|file| Some(file.as_str()?.to_owned())).collect();
@@ -67,11 +67,11 @@ fn files(folder: &Path) -> Result<Vec<String>, Misfit> {
     if files.is_empty() || !files.iter().all(inside) { Err(damaged()) } else { Ok(files) }
 }
 
-fn read_file(folder: &Path, name: &str, tensors: &mut BTreeMap<String, Stored>) -> Result<(), Misfit> {
-    let path = folder.join(name);
-    let damaged = |why: &str| Misfit::new(format!("'{}' is damaged: {why}", path.display()), "copy the checkpoint again");
-    let mut file = File::open(&path).map_err(|e| unread(&path, &e))?;
-    let whole = file.metadata().map_err(|e| unread(&path, &e))?.len();
+fn read_file(place: &Place<'_>, name: &str, tensors: &mut BTreeMap<String, Stored>) -> Result<(), Misfit> {
+    let damaged =
+        |why: &str| Misfit::new(format!("'{}' is damaged: {why}", place.named(name)), "copy the checkpoint again");
+    let mut file = File::open(place.folder.join(name)).map_err(|e| place.unread(name, &e))?;
+    let whole = file.metadata().map_err(|e| place.unread(name, &e))?.len();
     let mut length = [0; 8];
     file.read_exact(&mut length).map_err(|_| damaged("it has no header"))?;
     let length = u64::from_le_bytes(length);

@@ -89,19 +89,19 @@ pub struct Checkpoint {
 impl Checkpoint {
     /// Reads a folder's configuration and the headers of its weights, and makes sure that both fit.
     pub fn open(folder: &Path, from: &str) -> Result<Self, Misfit> {
-        let shown = folder.display();
         if !folder.is_dir() {
             let help = "name a folder with `config.json`, `model.safetensors` and `tokenizer.json`, relative to the program";
-            return Err(Misfit::new(format!("there is no folder '{shown}'"), help));
+            return Err(Misfit::new(format!("there is no folder '{from}'"), help));
         }
-        let config = Config::parse(&text(&folder.join(CONFIG))?, &folder.join(CONFIG))?;
-        let tensors = header::read(folder)?;
+        let place = Place { folder, shown: from };
+        let config = Config::parse(&place.text(CONFIG)?, &place.named(CONFIG))?;
+        let tensors = header::read(&place)?;
         let path = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
         let mut found =
             Self { from: from.into(), revision: None, path, config, prefix: String::new(), tensors };
         found.prefix = found.find_prefix()?;
         if ![TOKENIZER, VOCABULARY].iter().any(|name| folder.join(name).is_file()) {
-            let message = format!("'{shown}' has no tokenizer");
+            let message = format!("'{from}' has no tokenizer");
             return Err(Misfit::new(message, "add its `tokenizer.json`; `vocab.txt` does for WordPiece"));
         }
         found.fits()?;
@@ -114,7 +114,7 @@ impl Checkpoint {
         let ends = |name: &String| name.strip_suffix(table).map(str::to_owned);
         let found = self.tensors.keys().filter_map(ends).find(|p| p.is_empty() || p.ends_with('.'));
         found.ok_or_else(|| {
-            let message = format!("the weights in '{}' lack '{table}'", self.path.display());
+            let message = format!("the weights in '{}' lack '{table}'", self.from);
             let help = format!("`config.json` says '{}', whose encoder begins with it", self.config.model_type);
             Misfit::new(message, help)
         })
@@ -136,7 +136,7 @@ impl Checkpoint {
         let surplus = surplus.filter(|name| !name.ends_with("position_ids"));
         match surplus.into_iter().find(|name| parts.iter().all(|part| part.name != *name)) {
             Some(name) => Err(Misfit::new(
-                format!("the weights in '{}' have '{name}', which `config.json` knows nothing of", self.path.display()),
+                format!("the weights in '{}' have '{name}', which `config.json` knows nothing of", self.from),
                 "its layers or biases are others than the configuration says: take both files from one model",
             )),
             None => Ok(()),
@@ -145,7 +145,7 @@ impl Checkpoint {
 
     /// Makes sure that a tensor is there and has its shape.
     pub fn has(&self, part: &layout::Part) -> Result<(), Misfit> {
-        let (shown, name) = (self.path.display(), &part.name);
+        let (shown, name) = (&self.from, &part.name);
         let Some(stored) = self.tensor(name) else {
             let help = "take `config.json` and the weights from one model";
             return Err(Misfit::new(format!("the weights in '{shown}' lack '{}{name}'", self.prefix), help));
@@ -165,20 +165,35 @@ impl Checkpoint {
     }
 }
 
-/// The text of a file of a checkpoint.
-fn text(path: &Path) -> Result<String, Misfit> {
-    std::fs::read_to_string(path).map_err(|e| unread(path, &e))
+/// A folder, and how messages name it.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// The folder.
+    pub folder: &'a Path,
+    /// As the program writes it.
+    pub shown: &'a str,
 }
 
-/// Says that a file cannot be read.
-fn unread(path: &Path, e: &std::io::Error) -> Misfit {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let folder = path.parent().unwrap_or(Path::new("")).display();
-    match e.kind() {
-        std::io::ErrorKind::NotFound => {
-            Misfit::new(format!("'{folder}' has no `{name}`"), "a checkpoint is the folder that `save_pretrained` writes")
+impl Place<'_> {
+    /// How messages name a file of it.
+    fn named(&self, file: &str) -> String {
+        format!("{}/{file}", self.shown)
+    }
+
+    /// The text of a file.
+    fn text(&self, file: &str) -> Result<String, Misfit> {
+        std::fs::read_to_string(self.folder.join(file)).map_err(|e| self.unread(file, &e))
+    }
+
+    /// Says that a file cannot be read.
+    fn unread(&self, file: &str, e: &std::io::Error) -> Misfit {
+        match e.kind() {
+            std::io::ErrorKind::NotFound => {
+                let help = "a checkpoint is the folder that `save_pretrained` writes";
+                Misfit::new(format!("'{}' has no `{file}`", self.shown), help)
+            }
+            _ => Misfit::new(format!("'{}' cannot be read: {e}", self.named(file)), "copy the checkpoint again"),
         }
-        _ => Misfit::new(format!("'{}' cannot be read: {e}", path.display()), "copy the checkpoint again"),
     }
 }
 

@@ -1,11 +1,9 @@
 //! Words to a checkpoint's pieces, and which pieces each word is.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 use tokenizers::Tokenizer;
 
-use super::{Config, Misfit, TOKENIZER, TOKENIZER_CONFIG, VOCABULARY, text};
+use super::{Config, Misfit, Place, TOKENIZER, TOKENIZER_CONFIG, VOCABULARY};
 
 /// A checkpoint's tokenizer.
 pub struct WordPieces {
@@ -39,17 +37,17 @@ pub struct Split {
 
 impl WordPieces {
     /// Reads the tokenizer of a folder, and makes sure that it fits the table of pieces.
-    pub fn open(folder: &Path, config: &Config) -> Result<Self, Misfit> {
-        let path = folder.join(TOKENIZER);
-        let mut tokenizer = match path.is_file() || !folder.join(VOCABULARY).is_file() {
+    pub fn open(place: &Place<'_>, config: &Config) -> Result<Self, Misfit> {
+        let folder = place.folder;
+        let mut tokenizer = match folder.join(TOKENIZER).is_file() || !folder.join(VOCABULARY).is_file() {
             true => {
-                let json = text(&path)?;
+                let json = place.text(TOKENIZER)?;
                 json.parse::<Tokenizer>().map_err(|e| {
-                    let message = format!("'{}' is no tokenizer: {e}", path.display());
+                    let message = format!("'{}' is no tokenizer: {e}", place.named(TOKENIZER));
                     Misfit::new(message, "take the file again from where the model was published")
                 })?
             }
-            false => word_piece(folder)?,
+            false => word_piece(place)?,
         };
         // Some published files cut and pad every text.
         let _ = tokenizer.with_truncation(None);
@@ -58,13 +56,13 @@ impl WordPieces {
         if let Some((piece, id)) = vocabulary.iter().max_by_key(|(_, id)| **id).filter(|(_, id)| **id as usize >= config.pieces) {
             let message = format!(
                 "the tokenizer in '{}' has piece {id}, '{piece}', and the table of the model {} rows",
-                folder.display(),
+                place.shown,
                 config.pieces
             );
             return Err(Misfit::new(message, "take `tokenizer.json` and the weights from one model"));
         }
         Self::over(tokenizer, config).map_err(|why| {
-            let message = format!("the tokenizer in '{}' cannot be used: {why}", folder.display());
+            let message = format!("the tokenizer in '{}' cannot be used: {why}", place.shown);
             Misfit::new(message, "take the file again from where the model was published")
         })
     }
@@ -165,14 +163,13 @@ impl WordPieces {
 }
 
 /// BERT's own tokenizer, of which there is only the vocabulary.
-fn word_piece(folder: &Path) -> Result<Tokenizer, Misfit> {
-    let path = folder.join(VOCABULARY);
-    let words: Vec<String> = text(&path)?.lines().map(|line| line.trim_end().to_owned()).collect();
-    let settings = std::fs::read_to_string(folder.join(TOKENIZER_CONFIG)).unwrap_or_default();
+fn word_piece(place: &Place<'_>) -> Result<Tokenizer, Misfit> {
+    let words: Vec<String> = place.text(VOCABULARY)?.lines().map(|line| line.trim_end().to_owned()).collect();
+    let settings = std::fs::read_to_string(place.folder.join(TOKENIZER_CONFIG)).unwrap_or_default();
     let settings: Value = serde_json::from_str(&settings).unwrap_or_default();
     let lower = settings.get("do_lower_case").and_then(Value::as_bool).unwrap_or(true);
     let lacking = |what: String| {
-        let message = format!("'{}' is no vocabulary of WordPiece: {what}", path.display());
+        let message = format!("'{}' is no vocabulary of WordPiece: {what}", place.named(VOCABULARY));
         Misfit::new(message, "add the model's `tokenizer.json`")
     };
     let place = |word: &str| words.iter().position(|w| w == word);

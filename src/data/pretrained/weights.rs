@@ -9,18 +9,18 @@ use super::{Checkpoint, Misfit, Stored};
 pub fn read(checkpoint: &Checkpoint, name: &str) -> Result<Vec<f32>, Misfit> {
     let help = "copy the checkpoint again";
     let Some(stored) = checkpoint.tensor(name) else {
-        return Err(Misfit::new(format!("the weights in '{}' lack '{name}'", checkpoint.path.display()), help));
+        return Err(Misfit::new(format!("the weights in '{}' lack '{name}'", checkpoint.from), help));
     };
     let path = checkpoint.path.join(&stored.file);
     let bytes = bytes(&path, stored).map_err(|e| {
-        Misfit::new(format!("'{name}' cannot be read from '{}': {e}", path.display()), help)
+        Misfit::new(format!("'{name}' cannot be read from '{}': {e}", checkpoint.from), help)
     })?;
     let numbers = numbers(&stored.dtype, &bytes).ok_or_else(|| {
-        let message = format!("'{name}' in '{}' has numbers of type {}", path.display(), stored.dtype);
+        let message = format!("'{name}' in '{}' has numbers of type {}", checkpoint.from, stored.dtype);
         Misfit::new(message, "f32, f16 and bf16 are read: convert the checkpoint with the library that wrote it")
     })?;
     if numbers.iter().any(|x| !x.is_finite()) {
-        let message = format!("'{name}' in '{}' holds a number that is not finite", path.display());
+        let message = format!("'{name}' in '{}' holds a number that is not finite", checkpoint.from);
         return Err(Misfit::new(message, help));
     }
     Ok(numbers)

@@ -15,6 +15,7 @@ use super::runs::{self, UsedRun};
 use super::symbols::{Collector, Family, Symbol, SymbolKind, Symbols};
 use super::types::{Ty, Width};
 use super::{excuse, expand};
+use crate::data::pretrained::Find;
 use crate::diagnostics::{Diagnostic, codes};
 use crate::ops;
 use crate::ops::tasks::generate;
@@ -173,11 +174,19 @@ pub fn plain(path: &Path) -> PathBuf {
     parts.into_iter().collect()
 }
 
-/// Checks a program. `overrides` are the `--set` values of consts.
-pub fn check(program: Program, sources: &SourceMap, overrides: FxHashMap<String, Const>) -> Analysis {
+/// Checks a program. `overrides` are the `--set` values of consts, and `find` finds the pretrained
+/// encoders that it names.
+pub fn check(
+    program: Program,
+    sources: &SourceMap,
+    overrides: FxHashMap<String, Const>,
+    find: &dyn Find,
+) -> Analysis {
     let Program { name, files, runs, diagnostics } = program;
     let mut c = Checker {
         sources,
+        find,
+        run_folders: runs.iter().map(|run| (run.plan.name.clone(), run.plan.folder.clone())).collect(),
         symbols: Symbols::default(),
         tolerated: files.iter().flat_map(|f| f.tolerated.iter().cloned()).collect(),
         graph: Default::default(),

@@ -7,9 +7,9 @@ use candle_core::backprop::GradStore;
 use candle_core::{Result, Tensor};
 
 use super::exec::{Part, Program, Values, numbers};
+use super::value::Text;
 use super::votes::{labels_voted, vote};
 use super::{Grads, NO_LABEL, Param, Value};
-use super::value::Text;
 use crate::data::{Batch, Detokenizer, Labelled, Lexicon, Relation};
 use crate::plan::{Attr, Node as PlanNode, TaskOn, TaskPlan};
 use crate::train::metrics::{self, Context};
@@ -296,7 +296,8 @@ fn gold_answers(kind: &str, value: &Value, speech: &Detokenizer) -> Result<Vec<O
         Answer::Tree(nodes) => nodes.iter().any(|node| node.head != NO_LABEL),
         Answer::Scores(grades) => grades.iter().any(|grade| !grade.is_nan()),
     };
-    let mut found: Vec<Option<Answer>> = answers(kind, value, speech)?.into_iter().map(|a| known(&a).then_some(a)).collect();
+    let mut found: Vec<Option<Answer>> =
+        answers(kind, value, speech)?.into_iter().map(|a| known(&a).then_some(a)).collect();
     if matches!(kind, "multilabel" | "spans" | "relate") {
         for (answer, has) in found.iter_mut().zip(with_gold(value)?) {
             if !has {

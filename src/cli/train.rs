@@ -1,11 +1,11 @@
-//! `mtlc compile`, `run` and `eval`.
+//! `mtlc compile`, `run`, `eval` and `export`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::args::{Compile, Emit, Eval, PassArgs, ProgramArgs, Run, Split};
+use super::args::{Compile, Emit, Eval, Export, PassArgs, ProgramArgs, Run, Split};
 use super::{Ended, Voice, out, print_diagnostics, say};
 use crate::data::{Corpus, LoadOptions};
 use crate::diagnostics::{Diagnostic, codes};
@@ -331,4 +331,13 @@ fn placed_nowhere(d: Option<Diagnostic>) -> Diagnostic {
     d.labels.clear();
     d.fix = None;
     d
+}
+
+/// `mtlc export`.
+pub fn export(args: &Export, voice: Voice) -> Ended {
+    let layer = driver::export::encoder(&args.run, args.layer.as_deref(), &args.out)?;
+    if !voice.quiet {
+        say(&format!("the encoder of '{layer}' is in `{}`\n", args.out.display()));
+    }
+    Ok(true)
 }

@@ -97,13 +97,7 @@ struct ReadSplit {
     words: Arc<Lexicon>,
 }
 
-fn read(
-    spec: &DataSpec,
-    files: &[FilePath],
-    options: LoadOptions<'_>,
-    kept: Arc<Parser>,
-    slots: &Slots,
-) -> ReadSplit {
+fn read(spec: &DataSpec, files: &[FilePath], options: LoadOptions<'_>, kept: Arc<Parser>, slots: &Slots) -> ReadSplit {
     let words = Arc::new(Lexicon::default());
     let mut found = Vec::new();
     let stored = match Parser::new(spec, &words, Need::Texts, slots) {

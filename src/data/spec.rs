@@ -86,6 +86,9 @@ pub struct FieldSpec {
     pub sources: Vec<Source>,
     /// `"<2{tgt}> {source}"`: made from other fields instead.
     pub template: Option<Template>,
+    /// A text that is only gold: an example that has none trains other tasks.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
     /// Its place.
     pub span: Span,
 }

@@ -29,9 +29,11 @@ pub mod noise;
 pub mod over;
 pub mod perturb;
 pub mod pooling;
+pub mod pretrained;
 pub mod reads;
 pub mod recurrent;
 mod reference;
+pub mod reinforce;
 pub mod replaced;
 pub mod sample;
 pub mod shift;
@@ -169,6 +171,12 @@ pub struct HeadRequest<'a> {
 static RUNNING: &[&dyn Operation] = &[
     &words::Embed,
     &words::Chars,
+    &pretrained::Pretrained,
+    &pretrained::nodes::Embedded,
+    &pretrained::nodes::Layer,
+    &pretrained::nodes::LastNorm,
+    &pretrained::nodes::WordStates,
+    &pretrained::nodes::TextState,
     &recurrent::LSTM,
     &recurrent::GRU,
     &recurrent::BILSTM,
@@ -244,6 +252,7 @@ static RUNNING: &[&dyn Operation] = &[
     &gaussian::UnitKl,
     &snapshot::Snapshot,
     &sparsity::Sparsity,
+    &reinforce::Reinforce,
     &internal::FIELD,
     &internal::INDEX,
     &internal::ONE_HOT,
@@ -365,6 +374,8 @@ pub fn cuts_gradient(op: &str) -> bool {
         "sample",
         "figure",
         "written",
+        "forced_text",
+        "fed_words",
         "written_text",
     ];
     CUTS.contains(&op)
@@ -374,7 +385,10 @@ pub fn cuts_gradient(op: &str) -> bool {
 /// prediction in training, and no score that only training chooses by.
 pub fn read_at_prediction<'n, T>(op: &str, inputs: &'n [T]) -> &'n [T] {
     match op {
-        "forced_label" | "feedback_path" | "feedback_label" | "given_spans" | "handed_states" | "written" => &inputs[..1],
+        "forced_label" | "feedback_path" | "feedback_label" | "given_spans" | "handed_states" => {
+            &inputs[..1]
+        }
+        "forced_text" => &inputs[..inputs.len().saturating_sub(1)],
         _ => inputs,
     }
 }

@@ -9,6 +9,7 @@
 //!   vocabularies.json   labels, words and tokenizers
 //!   data.json           checksums of the data files
 //!   model.safetensors   the weights of the best epoch
+//!   pretrained/         for each pretrained encoder its configuration, tokenizer and unused weights
 //!   checkpoints/        everything needed to go on
 //!   metrics.jsonl       losses and figures as the run went
 //!   results.json        test figures; there when the run is finished
@@ -70,6 +71,7 @@ impl RunDir {
         vocabularies = "vocabularies.json", "Labels, words and tokenizers.";
         data = "data.json", "Checksums of the data files.";
         model = "model.safetensors", "The weights.";
+        pretrained = "pretrained", "The folder of what pretrained encoders have beside weights.";
         checkpoints = "checkpoints", "The folder of checkpoints.";
         metrics = "metrics.jsonl", "Losses and figures as the run went.";
         results = "results.json", "Test figures.";

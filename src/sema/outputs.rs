@@ -125,8 +125,9 @@ impl<'a> Checker<'a> {
         };
         let node = match name.text.as_str() {
             "hidden" => built.hidden,
+            "logits" if self.writes(id) => self.fixed_words(id, built, name.span).map(|()| built.logits)?,
             "logits" => built.logits,
-            "probs" if self.writes(id) => ops::tasks::generate::handed::probs(self, built, span),
+            "probs" if self.writes(id) => self.fixed_words(id, built, name.span).map(|()| ops::tasks::generate::handed::probs(self, built, span))?,
             "probs" => built.probs.ok_or(()).map_err(|()| missing(self, "probabilities"))?,
             "label" => return self.label_output(id, built, args, span, s).map(Val::Node),
             "gold" => {
@@ -165,18 +166,39 @@ impl<'a> Checker<'a> {
                 ops::replaced::flags_of(self, chosen, drawn, &built.on, span)
             }
             "states" if self.writes(id) => built.hidden,
-            "words" if self.writes(id) => ops::tasks::generate::handed::words(self, built, span),
+            "words" if self.writes(id) => {
+                self.fixed_words(id, built, name.span)?;
+                let bound = self.bind_args(&ops::tasks::WORDS, args, name.span, s);
+                let relaxed = bound.float("gumbel").filter(|t| *t > 0.0).map(|t| (t, bound.bool("hard"), self.site(s, span)));
+                ops::tasks::generate::handed::words(self, built, relaxed, span)
+            }
             "states" | "words" => return Err(missing(self, "text that it writes")),
             other => {
                 let gold = built.gold.ok_or(()).map_err(|()| missing(self, "gold here"))?;
-                self.measured(id, [built.label, gold], other, span)
+                // What is drawn stands for what is predicted where draws are rewarded.
+                let said = if self.rewarded == Some(id) { self.draw_of(id, built, span) } else { built.label };
+                self.measured(id, [said, gold], other, span)
             }
         };
         Ok(Val::Node(node))
     }
 
+    /// What a task draws.
+    pub fn draw_of(&mut self, id: TaskId, built: &Built, span: Span) -> NodeId {
+        if self.writes(id) {
+            let head = self.task(id).head.clone();
+            return ops::tasks::generate::handed::drawn(self, &head, built);
+        }
+        self.drawn_label(id, [built.label, built.probs.unwrap_or(built.logits)], span)
+    }
+
+    fn fixed_words(&mut self, id: TaskId, built: &Built, at: Span) -> Checked<()> {
+        let task = self.task(id).name.clone();
+        ops::tasks::generate::handed::fixed_words(self, built, &task, at)
+    }
+
     /// Whether a task writes text.
-    fn writes(&self, id: TaskId) -> bool {
+    pub fn writes(&self, id: TaskId) -> bool {
         ops::tasks::generate::handed::writes(&self.task(id).head)
     }
 

@@ -470,8 +470,9 @@ impl<'a> Checker<'a> {
         let writes = ops::tasks::generate::handed::writes(&self.task(id).head);
         let gold = self.task(id).head.gold.filter(|(g, _)| {
             let (gold, value) = (self.graph.ty(*g).on(), self.graph.ty(x).on());
-            gold.zip(value)
-                .is_some_and(|(a, b)| a.example == b.example && (writes || a.axes.iter().all(|axis| b.axes.contains(axis))))
+            gold.zip(value).is_some_and(|(a, b)| {
+                a.example == b.example && (writes || a.axes.iter().all(|axis| b.axes.contains(axis)))
+            })
         });
         self.build_head(id, &[x], span, gold)
     }

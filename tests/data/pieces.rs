@@ -43,7 +43,8 @@ fn vocab(name: &str, fields: &[(&str, &str)]) -> VocabSpec {
 
 fn read(files: &Files, specs: &[DataSpec], vocabs: &[VocabSpec], large: u64) -> (Corpus, Schema) {
     let options = LoadOptions { vocabs, large, ..LoadOptions::new(files.path(), 1) };
-    let mut corpus = Corpus::load_with(specs, options, &Arc::new(Lexicon::default())).unwrap_or_else(|d| panic!("{d:?}"));
+    let mut corpus =
+        Corpus::load_with(specs, options, &Arc::new(Lexicon::default())).unwrap_or_else(|d| panic!("{d:?}"));
     let prepared = prepare(&mut corpus, &[], vocabs, files.path()).unwrap_or_else(|d| panic!("{d:?}"));
     (corpus, prepared.schema)
 }

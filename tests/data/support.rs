@@ -87,7 +87,7 @@ impl Declare for DataSpec {
         let source = |s: &str| s.parse().map_or_else(|_| Source::Name(s.into()), Source::Column);
         let sources = if from.is_empty() { Vec::new() } else { from.split('|').map(source).collect() };
         let span = span(10 + self.fields.len());
-        self.fields.push(FieldSpec { name: name.into(), ty, sources, template: None, span });
+        self.fields.push(FieldSpec { name: name.into(), ty, sources, template: None, optional: false, span });
         self
     }
 

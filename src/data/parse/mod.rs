@@ -14,7 +14,7 @@ use super::formats::{Raw, Record};
 use super::lexicon::Lexicon;
 use super::odd::Odd;
 use super::pieces::{Cutter, Slots};
-use super::spec::{DataSpec, FieldType};
+use super::spec::{DataSpec, FieldSpec, FieldType};
 use super::template::{Made, Part, Template};
 use super::value::FieldValue;
 use crate::diagnostics::codes;
@@ -123,6 +123,9 @@ impl Parser {
         if !self.wanted(field) {
             return Ok((FieldValue::Missing, Axis::None));
         }
+        if declared.optional && self.is_empty(declared, field, record) {
+            return Ok((FieldValue::Missing, Axis::None));
+        }
         let made;
         let raws = match &declared.template {
             Some(template) => {
@@ -152,6 +155,11 @@ impl Parser {
             return Err(length_fault(name, members.len(), "text", context.along, full, context.axis));
         }
         Ok((value, axis))
+    }
+
+    /// Whether a record has no text for a field.
+    fn is_empty(&self, declared: &FieldSpec, field: usize, record: &Record) -> bool {
+        declared.template.is_none() && record.values.get(field).is_none_or(|raws| raws.iter().all(is_missing))
     }
 
     /// Goes on with the text that a template gives for an example.

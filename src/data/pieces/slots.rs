@@ -90,8 +90,7 @@ impl Slots {
             let tokens = fields[first].1.clone();
             let reached = vocabs.iter().filter(|v| v.fields.iter().any(|field| names.contains(field)));
             let reached = reached.map(|v| v.name.clone()).collect();
-            let slot =
-                Arc::new(Slot { fields: names.clone(), vocabs: reached, tokens, tokenizer: OnceLock::new() });
+            let slot = Arc::new(Slot { fields: names.clone(), vocabs: reached, tokens, tokenizer: OnceLock::new() });
             slots.of.extend(names.into_iter().map(|name| (name, slot.clone())));
             slots.all.push(slot);
         }
@@ -148,9 +147,11 @@ impl Slots {
             let lexicon = corpus.lexicon();
             let words = counts.into_iter().map(|(id, n)| (lexicon.word(id).to_string(), n));
             let words = words.filter(|(word, _)| !word.starts_with(TAG)).collect();
-            slot.set(Tokenizer::trained(size, &words).map_err(|e| {
-                vec![Diagnostic::placeless(codes::BUG, format!("byte pairs cannot be merged: {e}"))]
-            })?);
+            slot.set(
+                Tokenizer::trained(size, &words).map_err(|e| {
+                    vec![Diagnostic::placeless(codes::BUG, format!("byte pairs cannot be merged: {e}"))]
+                })?,
+            );
             let tokenizer = slot.tokenizer.get().cloned();
             recut.extend(tokenizer.map(|tokenizer| Recut { fields, tokenizer, known: HashMap::new() }));
         }
@@ -177,9 +178,7 @@ impl Recut {
             let mut out = Vec::with_capacity(words.len());
             for word in words {
                 let known = self.known.entry(word);
-                out.extend_from_slice(
-                    known.or_insert_with(|| pieces(&self.tokenizer, &lexicon.word(word), lexicon)),
-                );
+                out.extend_from_slice(known.or_insert_with(|| pieces(&self.tokenizer, &lexicon.word(word), lexicon)));
             }
             out.truncate(most);
             out

@@ -41,7 +41,7 @@ impl<'a> Checker<'a> {
         });
         let sources = sources.collect();
         let template = field.template.as_ref().and_then(|e| self.template(data, field, e, s));
-        let spec = FieldSpec { name: name.text.clone(), ty, sources, template, span: name.span };
+        let spec = FieldSpec { name: name.text.clone(), ty, sources, template, optional: false, span: name.span };
         self.datasets[id.0].fields.push(spec);
     }
 
@@ -142,7 +142,9 @@ impl<'a> Checker<'a> {
         let mut open: Vec<&str> = vec![&field.name.text];
         while let Some(name) = open.pop() {
             let declared = data.fields.iter().find(|f| f.name.text == name);
-            let Some(ExprKind::Str(text)) = declared.and_then(|f| f.template.as_ref()).map(|e| &e.kind) else { continue };
+            let Some(ExprKind::Str(text)) = declared.and_then(|f| f.template.as_ref()).map(|e| &e.kind) else {
+                continue;
+            };
             for (part, _) in parts(text).unwrap_or_default() {
                 let Part::Field(part) = part else { continue };
                 let known = data.fields.iter().find(|f| f.name.text == part && !s.loops.contains_key(&part));
@@ -198,7 +200,9 @@ impl<'a> Checker<'a> {
             ExprKind::Name(n) if n.text == "words" => return Ok(Tokens::Words),
             ExprKind::Name(n) if n.text == "chars" => return Ok(Tokens::Chars),
             ExprKind::Name(n) if n.text == "bytes" => return Ok(Tokens::Bytes),
-            ExprKind::Str(file) => return Ok(Tokens::File(FilePath { path: interpolate(file, s).into(), span: e.span })),
+            ExprKind::Str(file) => {
+                return Ok(Tokens::File(FilePath { path: interpolate(file, s).into(), span: e.span }));
+            }
             ExprKind::Call { callee, args } => {
                 if let (ExprKind::Name(n), [only]) = (&callee.kind, args.as_slice())
                     && n.text == "bpe"

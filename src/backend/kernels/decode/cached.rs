@@ -3,10 +3,9 @@
 //! hypotheses are dropped or continued twice.
 
 use candle_core::Result;
-use rayon::prelude::*;
 
 use super::decoder::Layer;
-use super::number::{Map, Normal, look, plus};
+use super::number::{Look, Map, Normal, look_all, plus};
 use super::search::{Place, Steps};
 use crate::backend::kernels::activation::Activation;
 use crate::backend::kernels::simd;
@@ -33,14 +32,11 @@ struct Numbers {
     norm_self: Normal,
     qkv: Map,
     self_out: Map,
-    norm_cross: Normal,
-    query: Map,
+    cross: Look,
     cross_out: Map,
     norm_ff: Normal,
     ff_in: Map,
     ff_out: Map,
-    /// Keys and values of the memory, `[M, 2d]`.
-    memory: Vec<f32>,
     /// Keys and values of earlier places, `[kept, 2d]`.
     earlier: Vec<f32>,
 }
@@ -51,45 +47,19 @@ impl Numbers {
             norm_self: Normal::of(&layer.norm_self)?,
             qkv: Map::of(&layer.qkv)?,
             self_out: Map::of(&layer.self_out)?,
-            norm_cross: Normal::of(&layer.norm_cross)?,
-            query: Map::of(&layer.query)?,
+            cross: Look::of(&layer.cross, memory, rows)?,
             cross_out: Map::of(&layer.cross_out)?,
             norm_ff: Normal::of(&layer.norm_ff)?,
             ff_in: Map::of(&layer.ff_in)?,
             ff_out: Map::of(&layer.ff_out)?,
-            memory: Map::of(&layer.memory)?.apply(memory, rows),
             earlier: Vec::new(),
         })
     }
 }
 
-/// Queries that one thread looks for at a time.
-const LOOKING: usize = 8;
-
-/// What each of the queries `[n, d]` finds at its rows of `kv`.
-fn look_all<'r>(q: &[f32], d: usize, heads: usize, kv: &[f32], rows: impl Fn(usize) -> &'r [u32] + Sync) -> Vec<f32> {
-    let mut out = vec![0.0; q.len()];
-    let group = |(g, (out, q)): (usize, (&mut [f32], &[f32]))| {
-        let mut p = Vec::new();
-        for (i, (out, q)) in out.chunks_exact_mut(d).zip(q.chunks_exact(d)).enumerate() {
-            look(q, kv, rows(g * LOOKING + i), heads, &mut p, out);
-        }
-    };
-    let size = LOOKING * d;
-    match q.len() > 4 * size {
-        true => out.par_chunks_mut(size).zip(q.par_chunks(size)).enumerate().for_each(group),
-        false => out.chunks_mut(size).zip(q.chunks(size)).enumerate().for_each(group),
-    }
-    out
-}
-
 impl Cached {
     /// Before the first place, over a memory `[M, d]` with these rows for each example.
-    pub fn new(
-        (layers, norm, heads): (&[Layer], &NormParams, usize),
-        memory: &[f32],
-        offsets: &[u32],
-    ) -> Result<Self> {
+    pub fn new((layers, norm, heads): (&[Layer], &NormParams, usize), memory: &[f32], offsets: &[u32]) -> Result<Self> {
         let rows = offsets.last().map_or(0, |o| *o as usize);
         Ok(Self {
             layers: layers.iter().map(|layer| Numbers::new(layer, memory, rows)).collect::<Result<_>>()?,
@@ -126,8 +96,7 @@ impl Steps for Cached {
             }
             let seen = look_all(&q, d, heads, &layer.earlier, |i| &self.paths[i]);
             x = plus(layer.self_out.apply(&seen, n), &x);
-            let q = layer.query.apply(&layer.norm_cross.apply(&x), n);
-            let seen = look_all(&q, d, heads, &layer.memory, |i| &self.memory[places[i].example as usize]);
+            let seen = layer.cross.apply(&x, n, heads, |i| &self.memory[places[i].example as usize]);
             x = plus(layer.cross_out.apply(&seen, n), &x);
             let mut inner = layer.ff_in.apply(&layer.norm_ff.apply(&x), n);
             Activation::Gelu.forward(&mut inner);

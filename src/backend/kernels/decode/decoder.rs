@@ -47,12 +47,8 @@ pub enum Body {
         layers: Vec<[Param; 3]>,
         /// The projection of the memory's mean.
         start: Dense,
-        /// Queries of the states.
-        query: Dense,
-        /// Keys and values of the memory.
-        memory: Dense,
-        /// What comes out.
-        mix: Dense,
+        /// What states look at, and the map of that and of them; none where only copying looks.
+        look: Option<(Cross, Dense)>,
     },
 }
 
@@ -65,12 +61,8 @@ pub struct Layer {
     pub qkv: Dense,
     /// After that attention.
     pub self_out: Dense,
-    /// Before the attention to the memory.
-    pub norm_cross: NormParams,
-    /// Its queries, `[d, d]`.
-    pub query: Dense,
-    /// Its keys and values, `[2d, d]`.
-    pub memory: Dense,
+    /// The attention to the memory.
+    pub cross: Cross,
     /// After it.
     pub cross_out: Dense,
     /// Before the net.
@@ -79,6 +71,25 @@ pub struct Layer {
     pub ff_in: Dense,
     /// `[d, inner]`
     pub ff_out: Dense,
+}
+
+/// How states look at a memory.
+#[derive(Clone, Debug)]
+pub enum Cross {
+    /// By attention.
+    Places {
+        /// Before the queries, in a Transformer.
+        norm: Option<NormParams>,
+        /// Queries, `[d, d]`.
+        query: Dense,
+        /// Keys and values, `[2d, d]`.
+        memory: Dense,
+    },
+    /// At the only place that each memory has: there is nothing to choose from.
+    One {
+        /// Its value, `[d, d]`.
+        value: Dense,
+    },
 }
 
 /// What a decoder looks at: rows, and where those of each example begin.
@@ -125,7 +136,7 @@ impl Decoder {
                 }
                 norm.forward(&x)
             }
-            Body::Lstm { layers, start, query, memory: keys, mix } => {
+            Body::Lstm { layers, start, look } => {
                 let mean = segment::mean(memory.rows, memory.offsets)?;
                 let first = first_rows(&apply(&mean, start, Activation::Tanh)?, offsets)?;
                 let mut x = (x + first)?;
@@ -135,8 +146,8 @@ impl Decoder {
                     }
                     x = lstm(&x, offsets, w_ih, w_hh, bias, false)?;
                 }
-                let (q, kv) = (apply(&x, query, Activation::None)?, apply(memory.rows, keys, Activation::None)?);
-                let seen = cross_attention(&q, &kv, offsets, memory.offsets, 1, None)?;
+                let Some((cross, mix)) = look else { return Ok(x) };
+                let seen = cross.look(&x, offsets, memory, (1, None))?;
                 apply(&concat_cols(&[seen, x])?, mix, Activation::Tanh)
             }
         }
@@ -152,14 +163,27 @@ fn first_rows(x: &Tensor, offsets: &Offsets) -> Result<Tensor> {
     segment::rows_or_zeros(x, rows)
 }
 
+impl Cross {
+    /// What states `x [N, d]` find.
+    fn look(&self, x: &Tensor, offsets: &Offsets, memory: Memory, (heads, drop): (usize, Drop)) -> Result<Tensor> {
+        match self {
+            Cross::Places { norm, query, memory: keys } => {
+                let x = norm.as_ref().map_or_else(|| Ok(x.clone()), |norm| norm.forward(x))?;
+                let q = apply(&x, query, Activation::None)?;
+                let kv = apply(memory.rows, keys, Activation::None)?;
+                cross_attention(&q, &kv, offsets, memory.offsets, heads, drop)
+            }
+            Cross::One { value } => segment::repeat_rows(&apply(memory.rows, value, Activation::None)?, offsets),
+        }
+    }
+}
+
 impl Layer {
     fn forward(&self, x: &Tensor, offsets: &Offsets, memory: Memory, heads: usize, drop: Drop) -> Result<Tensor> {
         let qkv = apply(&self.norm_self.forward(x)?, &self.qkv, Activation::None)?;
         let seen = self_attention(&qkv, offsets, heads, part(drop, 0), true)?;
         let x = (x + maybe_drop(&apply(&seen, &self.self_out, Activation::None)?, part(drop, 1))?)?;
-        let q = apply(&self.norm_cross.forward(&x)?, &self.query, Activation::None)?;
-        let kv = apply(memory.rows, &self.memory, Activation::None)?;
-        let seen = cross_attention(&q, &kv, offsets, memory.offsets, heads, part(drop, 2))?;
+        let seen = self.cross.look(&x, offsets, memory, (heads, part(drop, 2)))?;
         let x = (&x + maybe_drop(&apply(&seen, &self.cross_out, Activation::None)?, part(drop, 3))?)?;
         let y = apply(&self.norm_ff.forward(&x)?, &self.ff_in, Activation::Gelu)?;
         let y = apply(&maybe_drop(&y, part(drop, 4))?, &self.ff_out, Activation::None)?;

@@ -63,7 +63,9 @@ impl CustomOp1 for Fed {
             });
         }
         if self.end.trainable {
-            self.end.sink.add_with(|into| pairs().filter(|(_, row)| **row == END).for_each(|(g, _)| simd::add(into, g)));
+            self.end
+                .sink
+                .add_with(|into| pairs().filter(|(_, row)| **row == END).for_each(|(g, _)| simd::add(into, g)));
         }
         Ok(None)
     }

@@ -42,13 +42,7 @@ pub fn logits(states: &Tensor, words: &Words) -> Result<Tensor> {
 
 /// Cross-entropy of each place's word, with label smoothing (Szegedy et al. 2016): `[N, 1]`. A
 /// gold word that is none gives 0. `train` says whether gradients will be asked for.
-pub fn word_loss(
-    states: &Tensor,
-    words: &Words,
-    gold: &Arc<Vec<u32>>,
-    smoothing: f32,
-    train: bool,
-) -> Result<Tensor> {
+pub fn word_loss(states: &Tensor, words: &Words, gold: &Arc<Vec<u32>>, smoothing: f32, train: bool) -> Result<Tensor> {
     if states.dim(0)? != gold.len() {
         bail!("{} gold words for {} states", gold.len(), states.dim(0)?);
     }

@@ -1,7 +1,9 @@
 //! Layers in plain numbers, for a few rows at a time.
 
 use candle_core::Result;
+use rayon::prelude::*;
 
+use super::decoder::Cross;
 use super::words::numbers;
 use crate::backend::kernels::few;
 use crate::backend::kernels::simd::{self, LANES, fused, load, simd};
@@ -67,6 +69,73 @@ impl Normal {
         }
         y
     }
+}
+
+/// How hypotheses look at the memories of their examples.
+pub struct Look {
+    /// The norm and the queries, unless each memory has one place.
+    query: Option<(Option<Normal>, Map)>,
+    /// Keys and values of the memory, `[M, 2d]`; values alone where it has one place.
+    keys: Vec<f32>,
+    width: usize,
+}
+
+impl Look {
+    /// At a memory `[rows, d]`.
+    pub fn of(cross: &Cross, memory: &[f32], rows: usize) -> Result<Self> {
+        match cross {
+            Cross::Places { norm, query, memory: keys } => {
+                let norm = norm.as_ref().map(Normal::of).transpose()?;
+                let (query, keys) = (Map::of(query)?, Map::of(keys)?.apply(memory, rows));
+                Ok(Self { width: query.outputs, query: Some((norm, query)), keys })
+            }
+            Cross::One { value } => {
+                let value = Map::of(value)?;
+                Ok(Self { query: None, keys: value.apply(memory, rows), width: value.outputs })
+            }
+        }
+    }
+
+    /// What states `x [n, d]` find, each at its rows.
+    pub fn apply<'r>(&self, x: &[f32], n: usize, heads: usize, rows: impl Fn(usize) -> &'r [u32] + Sync) -> Vec<f32> {
+        let d = self.width;
+        let Some((norm, query)) = &self.query else {
+            let row = |i: usize| rows(i).first().map(|row| &self.keys[*row as usize * d..][..d]);
+            let zeros = vec![0.0; d];
+            return (0..n).flat_map(|i| row(i).unwrap_or(&zeros).to_vec()).collect();
+        };
+        let q = match norm {
+            Some(norm) => query.apply(&norm.apply(x), n),
+            None => query.apply(x, n),
+        };
+        look_all(&q, d, heads, &self.keys, rows)
+    }
+}
+
+/// Queries that one thread looks for at a time.
+const LOOKING: usize = 8;
+
+/// What each of the queries `[n, d]` finds at its rows of `kv`.
+pub fn look_all<'r>(
+    q: &[f32],
+    d: usize,
+    heads: usize,
+    kv: &[f32],
+    rows: impl Fn(usize) -> &'r [u32] + Sync,
+) -> Vec<f32> {
+    let mut out = vec![0.0; q.len()];
+    let group = |(g, (out, q)): (usize, (&mut [f32], &[f32]))| {
+        let mut p = Vec::new();
+        for (i, (out, q)) in out.chunks_exact_mut(d).zip(q.chunks_exact(d)).enumerate() {
+            look(q, kv, rows(g * LOOKING + i), heads, &mut p, out);
+        }
+    };
+    let size = LOOKING * d;
+    match q.len() > 4 * size {
+        true => out.par_chunks_mut(size).zip(q.par_chunks(size)).enumerate().for_each(group),
+        false => out.chunks_mut(size).zip(q.chunks(size)).enumerate().for_each(group),
+    }
+    out
 }
 
 /// Adds `more` to `x`.

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::best::greatest;
 use super::cached::Cached;
+use super::copy::{Copied, Copier, Copying};
 use super::decoder::{Body, Decoder};
 use super::number::Map;
 use super::unrolled::Unrolled;
@@ -58,10 +59,18 @@ pub struct Sampling {
     pub draw: Draw,
 }
 
+impl Sampling {
+    /// From what the decoder gives, as it is.
+    fn plain(draw: Draw) -> Self {
+        Self { temperature: 1.0, top_k: 0, top_p: 1.0, draw }
+    }
+}
+
 /// A text that a decoder may write.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hypothesis {
-    /// Its words, as numbers of the decoder's vocabulary; the end is not among them.
+    /// Its words, as numbers of the decoder's vocabulary or of those copied; the end is not among
+    /// them.
     pub words: Vec<u32>,
     /// log p of its words and its end.
     pub log_p: f32,
@@ -76,10 +85,28 @@ pub struct About<'a> {
     pub memory: &'a [f32],
     /// Rows of each example.
     pub offsets: &'a [u32],
-    /// The row of the input's table of each word but the end.
-    pub rows: &'a (dyn Fn(u32) -> u32 + Sync),
+    /// The row of the input's table of each word of an example but the end.
+    pub rows: &'a (dyn Fn(u32, u32) -> u32 + Sync),
     /// Numbers of the examples, for draws.
     pub examples: &'a [u32],
+    /// What words are copied from.
+    pub copies: Option<Copies<'a>>,
+}
+
+/// What words are copied from.
+#[derive(Clone, Copy)]
+pub struct Copies<'a> {
+    /// How.
+    pub copier: &'a Copier,
+    /// Rows `[M, d]`.
+    pub memory: &'a [f32],
+    /// Rows of each example.
+    pub offsets: &'a [u32],
+    /// The word at each row; those that the decoder does not know are numbered for each example
+    /// from the number of its words on.
+    pub words: &'a [u32],
+    /// The most of these that an example has.
+    pub extras: usize,
 }
 
 /// A hypothesis that goes on.
@@ -99,15 +126,7 @@ struct Next {
 
 /// Writes texts, the best first: as many as wanted for each example, or as there are.
 pub fn write(decoder: &Decoder, about: About, options: &Options) -> Result<Vec<Vec<Hypothesis>>> {
-    let mut steps: Box<dyn Steps> = match &decoder.body {
-        Body::Transformer { layers, norm, heads } => {
-            Box::new(Cached::new((layers, norm, *heads), about.memory, about.offsets)?)
-        }
-        body => match Unrolled::new(body, about.memory, about.offsets)? {
-            Some(unrolled) => Box::new(unrolled),
-            None => return Ok(Vec::new()),
-        },
-    };
+    let Some(mut steps) = steps_of(decoder, &about)? else { return Ok(Vec::new()) };
     let mut writer = Writer::new(decoder, about, options)?;
     let mut live: Vec<Live> = (0..about.offsets.len() as u32 - 1)
         .map(|example| Live { place: Place { parent: 0, example }, last: None, log_p: 0.0 })
@@ -118,10 +137,52 @@ pub fn write(decoder: &Decoder, about: About, options: &Options) -> Result<Vec<V
         }
         let places: Vec<Place> = live.iter().map(|l| l.place).collect();
         let states = steps.step(&places, writer.read(&live));
-        let next = writer.next(&live, states, length);
+        let (states, copied) = writer.copied(&places, states);
+        let next = writer.next(&live, states, &copied, length);
         live = writer.choose(&live, next, length);
     }
     Ok(writer.finished())
+}
+
+fn steps_of(decoder: &Decoder, about: &About) -> Result<Option<Box<dyn Steps>>> {
+    Ok(match &decoder.body {
+        Body::Transformer { layers, norm, heads } => {
+            Some(Box::new(Cached::new((layers, norm, *heads), about.memory, about.offsets)?))
+        }
+        body => Unrolled::new(body, about.memory, about.offsets)?.map(|unrolled| Box::new(unrolled) as Box<dyn Steps>),
+    })
+}
+
+/// The rows of the input's table that a decoder reads before each place of texts, where it reads
+/// the gold one with a probability of `gold` and else one drawn from what it gives (scheduled
+/// sampling, Bengio et al. 2015). `texts` are the rows of the golds.
+pub fn feed(decoder: &Decoder, about: About, texts: &[&[u32]], gold: f32, draw: Draw) -> Result<Vec<Vec<u32>>> {
+    let options =
+        Options { beam: 1, wanted: 1, length_penalty: 0.0, max_length: usize::MAX, sampling: Some(Sampling::plain(draw)) };
+    let mut fed: Vec<Vec<u32>> = texts.iter().map(|text| if text.is_empty() { vec![] } else { vec![END] }).collect();
+    let Some(mut steps) = steps_of(decoder, &about)? else { return Ok(fed) };
+    let mut writer = Writer::new(decoder, about, &options)?;
+    let mut before: Vec<u32> = (0..texts.len() as u32).collect();
+    for t in 0..texts.iter().map(|text| text.len()).max().unwrap_or(0) {
+        // Those that have a place after this one; a step goes on from where theirs was.
+        let live: Vec<u32> = (0..texts.len() as u32).filter(|e| t < texts[*e as usize].len()).collect();
+        let parent = |example: u32| before.binary_search(&example).unwrap_or(0) as u32;
+        let places: Vec<Place> = live.iter().map(|e| Place { parent: parent(*e), example: *e }).collect();
+        let x = writer.vectors(live.iter().map(|e| fed[*e as usize][t]));
+        let states = steps.step(&places, x);
+        let (states, copied) = writer.copied(&places, states);
+        let lives: Vec<Live> = places.iter().map(|place| Live { place: *place, last: None, log_p: 0.0 }).collect();
+        let drawn = writer.next(&lives, states, &copied, t);
+        for (example, next) in live.iter().zip(drawn) {
+            let at = *example as usize;
+            let seed = about.examples.get(at).copied().unwrap_or_default();
+            let takes_gold = draw.part(u64::from(seed)).part(1).bernoulli(t as u64, gold);
+            let row = next.words.first().filter(|_| !takes_gold).map(|(_, word)| (about.rows)(*example, *word));
+            fed[at].push(row.unwrap_or(texts[at][t]));
+        }
+        before = live;
+    }
+    Ok(fed)
 }
 
 struct Writer<'a> {
@@ -134,6 +195,7 @@ struct Writer<'a> {
     outward: Option<Map>,
     factor: f32,
     output: Map,
+    copying: Option<Copying>,
     /// All words taken up, each with the one before it.
     taken: Vec<(Option<u32>, u32)>,
     done: Vec<Vec<Hypothesis>>,
@@ -174,6 +236,7 @@ impl<'a> Writer<'a> {
             outward: map(&words.outward)?,
             factor: words.factor,
             output: Map::new(words.matrix()?, numbers(&words.bias)?),
+            copying: about.copies.map(|copies| Copying::new(copies.copier, copies.memory, copies.words.len())).transpose()?,
             taken: Vec::new(),
             done: vec![Vec::new(); about.offsets.len() - 1],
         })
@@ -185,16 +248,48 @@ impl<'a> Writer<'a> {
 
     /// The last words of hypotheses as the layers read them.
     fn read(&self, live: &[Live]) -> Vec<f32> {
-        let row = |l: &Live| l.last.map_or(END, |at| (self.about.rows)(self.taken[at as usize].1));
-        let x: Vec<f32> = live.iter().flat_map(|l| self.input.row(row(l))).copied().collect();
+        let row = |l: &Live| l.last.map_or(END, |at| (self.about.rows)(l.place.example, self.taken[at as usize].1));
+        self.vectors(live.iter().map(row))
+    }
+
+    /// Rows of the input's table as the layers read them.
+    fn vectors(&self, rows: impl ExactSizeIterator<Item = u32>) -> Vec<f32> {
+        let n = rows.len();
+        let x: Vec<f32> = rows.flat_map(|row| self.input.row(row)).copied().collect();
         match &self.inward {
-            Some(map) => map.apply(&x, live.len()),
+            Some(map) => map.apply(&x, n),
             None => x,
         }
     }
 
+    /// What hypotheses copy, and the states that they write from.
+    fn copied(&mut self, places: &[Place], states: Vec<f32>) -> (Vec<f32>, Vec<Copied>) {
+        let (Some(copying), Some(copies)) = (&mut self.copying, self.about.copies) else { return (states, Vec::new()) };
+        let rows = |e: u32| copies.offsets[e as usize] as usize..copies.offsets[e as usize + 1] as usize;
+        let (copied, states) = copying.look(&states, copies.memory, places, rows);
+        (states, copied)
+    }
+
+    /// A row of logits with the words that may be copied, so that each less what is given is its
+    /// log p.
+    fn mixed(&self, row: &[f32], total: f32, example: usize, copied: &Copied) -> (Vec<f32>, f32) {
+        let Some(copies) = self.about.copies else { return (row.to_vec(), total) };
+        let total = total - copied.gate.max(f32::MIN_POSITIVE).ln();
+        let mut wide = row.to_vec();
+        wide.resize(self.count + copies.extras, f32::NEG_INFINITY);
+        let words = &copies.words[copies.offsets[example] as usize..copies.offsets[example + 1] as usize];
+        let mut pairs: Vec<(u32, f32)> = words.iter().copied().zip(copied.p.iter().copied()).collect();
+        pairs.sort_by_key(|pair| pair.0);
+        for same in pairs.chunk_by(|a, b| a.0 == b.0) {
+            let place = &mut wide[same[0].0 as usize];
+            let share: f32 = same.iter().map(|pair| pair.1).sum();
+            *place = ((*place - total).exp() + (1.0 - copied.gate) * share).ln() + total;
+        }
+        (wide, total)
+    }
+
     /// What may follow each hypothesis of `length` words.
-    fn next(&self, live: &[Live], states: Vec<f32>, length: usize) -> Vec<Next> {
+    fn next(&self, live: &[Live], states: Vec<f32>, copied: &[Copied], length: usize) -> Vec<Next> {
         let n = live.len();
         let mut x = match &self.outward {
             Some(map) => map.apply(&states, n),
@@ -203,14 +298,23 @@ impl<'a> Writer<'a> {
         x.iter_mut().for_each(|x| *x *= self.factor);
         let mut rows = self.output.apply(&x, n);
         let one = |(i, row): (usize, &mut [f32])| {
-            let total = simd::log_sum_exp(row);
+            let mut total = simd::log_sum_exp(row);
+            let example = live[i].place.example as usize;
+            let mut mixed = copied.get(i).map(|copied| self.mixed(row, total, example, copied));
+            let row = match &mut mixed {
+                Some((wide, with)) => {
+                    total = *with;
+                    wide.as_mut_slice()
+                }
+                None => row,
+            };
             let end = row[self.end()] - total;
             row[0] = f32::NEG_INFINITY;
             if length == self.options.max_length {
                 return Next { end, words: Vec::new() };
             }
             if let Some(sampling) = &self.options.sampling {
-                let example = self.about.examples.get(live[i].place.example as usize).copied().unwrap_or_default();
+                let example = self.about.examples.get(example).copied().unwrap_or_default();
                 let at = sampling.draw.part(u64::from(example)).uniform(length as u64);
                 return self.drawn(row, total, sampling, at);
             }

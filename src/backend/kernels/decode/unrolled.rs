@@ -3,7 +3,7 @@
 use candle_core::Result;
 
 use super::decoder::Body;
-use super::number::{Map, look};
+use super::number::{Look, Map};
 use super::search::{Place, Steps};
 use super::words::numbers;
 use crate::backend::kernels::activation::Activation;
@@ -12,13 +12,10 @@ use crate::backend::kernels::simd::{self, fused, sigmoid_one, simd, tanh_one};
 /// The layers, the memory as they look at it, and the states of each hypothesis.
 pub struct Unrolled {
     layers: Vec<Numbers>,
-    query: Map,
-    mix: Map,
-    width: usize,
+    /// How states look at the memory, and the map of what they find and of them.
+    look: Option<(Look, Map)>,
     /// What the first step reads beside its word, `[examples, inputs]`.
     start: Vec<f32>,
-    /// Keys and values, `[M, 2d]`.
-    keys: Vec<f32>,
     /// Rows of the memory of each example.
     memory: Vec<Vec<u32>>,
     begun: bool,
@@ -37,7 +34,7 @@ impl Unrolled {
     /// Before the first place, over a memory `[M, d]` with these rows for each example; `None` for
     /// another kind of decoder.
     pub fn new(body: &Body, memory: &[f32], offsets: &[u32]) -> Result<Option<Self>> {
-        let Body::Lstm { layers, start, query, memory: keys, mix } = body else { return Ok(None) };
+        let Body::Lstm { layers, start, look } = body else { return Ok(None) };
         let rows = offsets.last().map_or(0, |o| *o as usize);
         let width = memory.len() / rows.max(1);
         let mut mean = Vec::with_capacity((offsets.len() - 1) * width);
@@ -59,13 +56,11 @@ impl Unrolled {
                 cell: Vec::new(),
             })
         };
+        let looking = |(cross, mix): &(_, _)| Ok::<_, candle_core::Error>((Look::of(cross, memory, rows)?, Map::of(mix)?));
         Ok(Some(Self {
             layers: layers.iter().map(layer).collect::<Result<_>>()?,
-            width: query.b.len(),
-            query: Map::of(query)?,
-            mix: Map::of(mix)?,
+            look: look.as_ref().map(looking).transpose()?,
             start: first,
-            keys: Map::of(keys)?.apply(memory, rows),
             memory: offsets.windows(2).map(|o| (o[0]..o[1]).collect()).collect(),
             begun: false,
         }))
@@ -97,15 +92,12 @@ impl Steps for Unrolled {
             advance(&gates, layer.h, &mut layer.state, &mut layer.cell);
             x = layer.state.clone();
         }
-        let (d, q) = (self.width, self.query.apply(&x, n));
-        let mut both = Vec::with_capacity(n * (d + x.len() / n.max(1)));
-        let (mut p, mut seen) = (Vec::new(), vec![0.0; d]);
-        for ((q, state), place) in q.chunks_exact(d).zip(x.chunks_exact(x.len() / n.max(1))).zip(places) {
-            look(q, &self.keys, &self.memory[place.example as usize], 1, &mut p, &mut seen);
-            both.extend_from_slice(&seen);
-            both.extend_from_slice(state);
-        }
-        let mut y = self.mix.apply(&both, n);
+        let Some((look, mix)) = &self.look else { return x };
+        let seen = look.apply(&x, n, 1, |i| &self.memory[places[i].example as usize]);
+        let (d, h) = (seen.len() / n.max(1), x.len() / n.max(1));
+        let pairs = seen.chunks_exact(d.max(1)).zip(x.chunks_exact(h.max(1)));
+        let both: Vec<f32> = pairs.flat_map(|(seen, state)| seen.iter().chain(state)).copied().collect();
+        let mut y = mix.apply(&both, n);
         Activation::Tanh.forward(&mut y);
         y
     }

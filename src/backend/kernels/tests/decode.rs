@@ -7,8 +7,10 @@ use candle_core::{Device, Result, Tensor};
 
 use super::{check, numbers};
 use crate::backend::kernels::decode::decoder::{Drops, Memory};
-use crate::backend::kernels::decode::search::{About, Hypothesis, Options, Sampling, write};
-use crate::backend::kernels::decode::{Body, Decoder, END, Layer, Table, Words, fed, logits, word_loss};
+use crate::backend::kernels::decode::copy::{Copier, Golds, copy_loss};
+use crate::backend::kernels::decode::pointer::{self, Pairs};
+use crate::backend::kernels::decode::search::{About, Copies, Hypothesis, Options, Sampling, feed, write};
+use crate::backend::kernels::decode::{Body, Cross, Decoder, END, Layer, Table, Words, fed, logits, word_loss};
 use crate::backend::kernels::random::Draw;
 use crate::backend::kernels::softmax::log_softmax;
 use crate::backend::kernels::transformer::{Dense, NormParams};
@@ -111,9 +113,7 @@ fn transformer(params: &[Param]) -> Decoder {
         norm_self: take.norm(),
         qkv: take.dense(),
         self_out: take.dense(),
-        norm_cross: take.norm(),
-        query: take.dense(),
-        memory: take.dense(),
+        cross: Cross::Places { norm: Some(take.norm()), query: take.dense(), memory: take.dense() },
         cross_out: take.dense(),
         norm_ff: take.norm(),
         ff_in: take.dense(),
@@ -127,8 +127,9 @@ fn lstm(params: &[Param]) -> Decoder {
     let mut take = Take(params.iter());
     let words = take.words();
     let layers = (0..2).map(|_| [take.one(), take.one(), take.one()]).collect();
-    let (start, query, memory, mix) = (take.dense(), take.dense(), take.dense(), take.dense());
-    Decoder { words, body: Body::Lstm { layers, start, query, memory, mix } }
+    let start = take.dense();
+    let cross = Cross::Places { norm: None, query: take.dense(), memory: take.dense() };
+    Decoder { words, body: Body::Lstm { layers, start, look: Some((cross, take.dense())) } }
 }
 
 type Make = fn(&[Param]) -> Decoder;
@@ -188,8 +189,9 @@ fn log_p(decoder: &Decoder, example: usize, text: &[u32]) -> Result<f32> {
 fn written(decoder: &Decoder, options: &Options) -> Result<Vec<Vec<Hypothesis>>> {
     let (memory, offsets) = memory();
     let numbers = memory.flatten_all()?.to_vec1::<f32>()?;
-    let rows = |word: u32| word;
-    write(decoder, About { memory: &numbers, offsets: &offsets, rows: &rows, examples: &[7, 9] }, options)
+    let rows = |_: u32, word: u32| word;
+    let about = About { memory: &numbers, offsets: &offsets, rows: &rows, examples: &[7, 9], copies: None };
+    write(decoder, about, options)
 }
 
 const MOST: usize = 3;
@@ -212,7 +214,8 @@ fn a_search_with_room_for_all_finds_the_best_of_all() -> Result<()> {
             let decoder = make(&params(&shapes, seed)?);
             for length_penalty in [0.0, 0.6, 1.0] {
                 let all = every_text();
-                let options = Options { beam: all.len(), wanted: all.len(), length_penalty, max_length: MOST, sampling: None };
+                let options =
+                    Options { beam: all.len(), wanted: all.len(), length_penalty, max_length: MOST, sampling: None };
                 let found = written(&decoder, &options)?;
                 for (example, found) in found.iter().enumerate() {
                     let score = |text: &Vec<u32>| {
@@ -315,4 +318,154 @@ fn unknown(decoder: &Decoder, text: &[u32]) -> Result<f32> {
     let states = decoder.states(&before, &offsets_of([before.len()]), memory, Drops::default())?;
     let p: Vec<Vec<f32>> = log_softmax(&logits(&states, &decoder.words)?)?.to_vec2()?;
     Ok(p[text.len()][0].exp())
+}
+
+/// Pairs of three texts with their memories, one of either empty.
+fn pairs() -> Pairs {
+    Pairs::new(&offsets_of([3, 0, 2, 1]), &offsets_of([2, 3, 4, 0])).expect("as many texts as memories")
+}
+
+#[test]
+fn pointers_look_at_places() {
+    let covered = |x: &[Tensor], p: &[Param]| pointer::attention(&x[0], &x[1], &p[0], Some(&p[1]), &pairs());
+    check(&[&[6, 3], &[9, 3]], &[&[3], &[3]], &covered);
+    let plain = |x: &[Tensor], p: &[Param]| pointer::attention(&x[0], &x[1], &p[0], None, &pairs());
+    check(&[&[6, 5], &[9, 5]], &[&[5]], &plain);
+    let found = |x: &[Tensor], _: &[Param]| pointer::context(&x[0], &x[1], &pairs());
+    check(&[&[14, 1], &[9, 3]], &[], &found);
+    let again = |x: &[Tensor], _: &[Param]| pointer::coverage_loss(&x[0].abs()?, &pairs());
+    check(&[&[14, 1]], &[], &again);
+}
+
+/// The formulas of See et al. 2017 in plain code: equations 1, 8, 9, 11 and 12.
+#[test]
+fn a_pointer_generator_by_its_formulas() -> Result<()> {
+    let shapes: Vec<&[usize]> = [&TABLES[..], &COPIER].concat();
+    let params = params(&shapes, 11)?;
+    let mut take = Take(params.iter());
+    let (words, copier) = (take.words(), take.copier());
+    let rows = |seed, n: usize| -> Vec<f32> { (0..(n * D) as u64).map(|i| Draw::new(seed).normal(i)).collect() };
+    let (states, memory) = (rows(1, 3), rows(2, 2));
+    let pairs = Pairs::new(&offsets_of([3]), &offsets_of([2]))?;
+    // The second word is not the decoder's and stands in the memory, the third stands there too.
+    let golds =
+        Golds { words: Arc::new(vec![2, 0, 3]), known: vec![1.0, 0.0, 1.0], matches: vec![0.0, 0.0, 1.0, 0.0, 0.0, 1.0] };
+    let tensor = |x: &[f32]| Tensor::from_slice(x, (x.len() / D, D), &Device::Cpu);
+    let both = (&tensor(&states)?, &tensor(&memory)?);
+    let got: Vec<f32> = copy_loss((&words, &copier), both, &pairs, &golds, (true, true))?.flatten_all()?.to_vec1()?;
+    let numbers = |p: &Param| p.var.flatten_all().and_then(|t| t.to_vec1::<f32>()).expect("numbers");
+    let affine = |x: &[f32], dense: &Dense| -> Vec<f32> {
+        let (w, b) = (numbers(&dense.w), numbers(&dense.b));
+        w.chunks(x.len()).zip(b).map(|(w, b)| w.iter().zip(x).map(|(w, x)| w * x).sum::<f32>() + b).collect()
+    };
+    let (v, w) = (numbers(&copier.score), numbers(copier.coverage.as_ref().expect("coverage")));
+    let mut seen = [0.0f32; 2];
+    for (t, state) in states.chunks(D).enumerate() {
+        let q = affine(state, &copier.query);
+        let e: Vec<f32> = memory
+            .chunks(D)
+            .zip(seen)
+            .map(|(m, c)| {
+                let k = affine(m, &copier.memory);
+                (0..D).map(|i| v[i] * (q[i] + k[i] + w[i] * c).tanh()).sum::<f32>().exp()
+            })
+            .collect();
+        let a: Vec<f32> = e.iter().map(|x| x / e.iter().sum::<f32>()).collect();
+        let context: Vec<f32> = (0..D).map(|i| a[0] * memory[i] + a[1] * memory[D + i]).collect();
+        let both = [&context[..], state].concat();
+        let gate = 1.0 / (1.0 + (-affine(&both, &copier.gate)[0]).exp());
+        let from: Vec<f32> = affine(&both, &copier.mix).iter().map(|x| x.tanh()).collect();
+        let z: Vec<f32> = affine(&from, &Dense { w: words.output.param.clone(), b: words.bias.clone() });
+        let total: f32 = z.iter().map(|z| z.exp()).sum();
+        let written = golds.known[t] * z[golds.words[t] as usize].exp() / total;
+        let copied: f32 = (0..2).map(|i| a[i] * golds.matches[2 * t + i]).sum();
+        let coverage: f32 = (0..2).map(|i| a[i].min(seen[i])).sum();
+        let expected = -(gate * written + (1.0 - gate) * copied).ln() + coverage;
+        assert!((got[t] - expected).abs() < 1e-4, "{t}: {} for {expected}", got[t]);
+        (seen[0], seen[1]) = (seen[0] + a[0], seen[1] + a[1]);
+    }
+    Ok(())
+}
+
+const COPIER: [&[usize]; 10] = [&[D, D], &[D], &[D, D], &[D], &[D], &[1, 2 * D], &[1], &[D, 2 * D], &[D], &[D]];
+
+impl Take<'_> {
+    fn copier(&mut self) -> Copier {
+        let (query, memory, score) = (self.dense(), self.dense(), self.one());
+        let (gate, mix, coverage) = (self.dense(), self.dense(), Some(self.one()));
+        Copier { query, memory, score, coverage, gate, mix }
+    }
+}
+
+/// A search over words that may be copied finds the best of all texts, as the loss has them.
+#[test]
+fn copied_words_are_searched_as_they_are_learned() -> Result<()> {
+    let (mut shapes, copier_shapes) = (lstm_shapes(), COPIER);
+    shapes.truncate(shapes.len() - LOOK.len() + 2);
+    shapes.extend(copier_shapes);
+    let params = params(&shapes, 4)?;
+    let mut take = Take(params.iter());
+    let words = take.words();
+    let layers = (0..2).map(|_| [take.one(), take.one(), take.one()]).collect();
+    let decoder = Decoder { words, body: Body::Lstm { layers, start: take.dense(), look: None } };
+    let copier = take.copier();
+    let (memory, offsets) = memory();
+    let numbers = memory.flatten_all()?.to_vec1::<f32>()?;
+    // Of the first example the words 2, another and the same again; of the second another one.
+    let source = [2, 5, 5, 5];
+    let rows = |_: u32, word: u32| if word >= WORDS as u32 { 0 } else { word };
+    let copies = Copies { copier: &copier, memory: &numbers, offsets: &offsets, words: &source, extras: 1 };
+    let about =
+        About { memory: &numbers, offsets: &offsets, rows: &rows, examples: &[0, 1], copies: Some(copies) };
+    let mut all = vec![vec![]];
+    for _ in 0..2 {
+        let longer: Vec<Vec<u32>> = all.iter().flat_map(|t: &Vec<u32>| [1, 2, 3, 5].map(|w| [&t[..], &[w]].concat())).collect();
+        all.extend(longer);
+        all.sort();
+        all.dedup();
+    }
+    let options = Options { beam: all.len(), wanted: all.len(), length_penalty: 0.6, max_length: 2, sampling: None };
+    for (example, found) in write(&decoder, about, &options)?.iter().enumerate() {
+        assert_eq!(found.len(), all.len());
+        for h in found {
+            let at = offsets[example] as usize..offsets[example + 1] as usize;
+            let mine = memory.narrow(0, at.start, at.len())?.contiguous()?;
+            let before: Vec<u32> = [END].into_iter().chain(h.words.iter().map(|w| rows(0, *w))).collect();
+            let places = offsets_of([before.len()]);
+            let looked = Memory { rows: &mine, offsets: &offsets_of([at.len()]) };
+            let states = decoder.states(&before, &places, looked, Drops::default())?;
+            let golds: Vec<u32> = h.words.iter().copied().chain([WORDS as u32 - 1]).collect();
+            let matches: Vec<f32> = golds.iter().flat_map(|g| source[at.clone()].iter().map(move |w| f32::from(w == g))).collect();
+            let known = golds.iter().map(|g| f32::from(*g < WORDS as u32)).collect();
+            let labels = golds.iter().map(|g| if *g < WORDS as u32 { *g } else { 0 }).collect::<Vec<u32>>();
+            let golds = Golds { words: labels.into(), known, matches };
+            let pairs = Pairs::new(&places, &offsets_of([at.len()]))?;
+            let loss = copy_loss((&decoder.words, &copier), (&states, &mine), &pairs, &golds, (false, false))?;
+            let expected = -loss.sum_all()?.to_scalar::<f32>()?;
+            assert!((h.log_p - expected).abs() < 1e-4 * expected.abs(), "{h:?} for {expected}");
+        }
+        assert!(found.windows(2).all(|pair| pair[0].score >= pair[1].score));
+    }
+    Ok(())
+}
+
+/// Where gold is always read, and where it never is.
+#[test]
+fn what_is_fed_is_gold_as_often_as_asked() -> Result<()> {
+    let decoder = lstm(&params(&lstm_shapes(), 6)?);
+    let (memory, offsets) = memory();
+    let numbers = memory.flatten_all()?.to_vec1::<f32>()?;
+    let rows = |_: u32, word: u32| word;
+    let about = About { memory: &numbers, offsets: &offsets, rows: &rows, examples: &[3, 4], copies: None };
+    let texts: [&[u32]; 2] = [&[1, 2, 3], &[2]];
+    assert_eq!(feed(&decoder, about, &texts, 1.0, Draw::new(1))?, [vec![END, 1, 2, 3], vec![END, 2]]);
+    let mut kept = 0;
+    for seed in 0..400 {
+        let fed = feed(&decoder, about, &texts, 0.5, Draw::new(seed))?;
+        assert!(fed[0].len() == 4 && fed[1].len() == 2 && fed[0][0] == END);
+        kept += fed[0][1..].iter().zip(texts[0]).filter(|(a, b)| a == b).count();
+    }
+    // Half are gold by choice, and of the others some by chance.
+    assert!((600..1000).contains(&kept), "{kept} of 1200");
+    Ok(())
 }

@@ -3,10 +3,10 @@
 use std::rc::Rc;
 
 use crate::diagnostics::{Diagnostic, codes};
+use crate::ops::attrs;
 use crate::ops::dense::heads_divide;
 use crate::ops::recurrent::lstm_params;
 use crate::ops::tasks::heads::Input;
-use crate::ops::attrs;
 use crate::plan::{Attrs, Init};
 use crate::sema::call::{ArgVal, Bound, Call, Checked, Func, Reported, Val};
 use crate::sema::checker::Checker;
@@ -21,6 +21,19 @@ pub struct Layers<'a> {
     pub call: Call<'a>,
     /// Its width.
     pub width: usize,
+    /// How it looks at the memory.
+    look: Look,
+}
+
+/// How a decoder looks at the memory.
+#[derive(Clone, Copy, PartialEq)]
+enum Look {
+    /// By attention.
+    Places,
+    /// At the only place that there is.
+    One,
+    /// Only copying looks.
+    Copying,
 }
 
 /// Where the decoder of a task that names none stands among what the task makes.
@@ -37,7 +50,13 @@ impl<'a> Layers<'a> {
         if call.name() == "transformer" {
             heads_divide(c, &call, &width.into(), call.args.int("heads").unwrap_or(4))?;
         }
-        Ok(Self { call, width })
+        let one = matches!(memories, [memory] if memory.on.axes.is_empty());
+        let look = match (one, call.name(), head.settings.get("copy").is_some()) {
+            (true, ..) => Look::One,
+            (_, "lstm", true) => Look::Copying,
+            _ => Look::Places,
+        };
+        Ok(Self { call, width, look })
     }
 
     /// What the nodes that compute with these layers have to know of them.
@@ -48,6 +67,8 @@ impl<'a> Layers<'a> {
             ("layers", args.int("layers").unwrap_or(1).into()),
             ("heads", args.int("heads").unwrap_or(1).into()),
             ("dropout", args.float("dropout").unwrap_or(0.0).into()),
+            ("one", (self.look == Look::One).into()),
+            ("bare", (self.look == Look::Copying).into()),
         ])
     }
 
@@ -59,7 +80,8 @@ impl<'a> Layers<'a> {
         let name = if index == 0 { "memory_in".to_string() } else { format!("memory_in_{}", index + 1) };
         let params = self.dense(c, &name, self.width.into(), input.width, Init::Xavier)?;
         let ty = Ty::Vector(input.on.clone(), self.width.into());
-        let node = c.emit_as(&self.call, "linear", vec![input.node], attrs([("act", "none".into())]), params.to_vec(), ty);
+        let node =
+            c.emit_as(&self.call, "linear", vec![input.node], attrs([("act", "none".into())]), params.to_vec(), ty);
         Ok(Input { node, on: input.on, width: self.width.into() })
     }
 
@@ -80,9 +102,10 @@ impl<'a> Layers<'a> {
             params.extend(self.norm(c, &name("norm1"))?);
             params.extend(self.dense(c, &name("qkv"), d.times(3), d.clone(), Init::Xavier)?);
             params.extend(self.dense(c, &name("out"), d.clone(), d.clone(), Init::Xavier)?);
-            params.extend(self.norm(c, &name("cross_norm"))?);
-            params.extend(self.dense(c, &name("cross_query"), d.clone(), d.clone(), Init::Xavier)?);
-            params.extend(self.dense(c, &name("cross_memory"), d.times(2), d.clone(), Init::Xavier)?);
+            if self.look != Look::One {
+                params.extend(self.norm(c, &name("cross_norm"))?);
+            }
+            params.extend(self.cross(c, &name("cross"))?);
             params.extend(self.dense(c, &name("cross_out"), d.clone(), d.clone(), Init::Xavier)?);
             params.extend(self.norm(c, &name("norm2"))?);
             params.extend(self.dense(c, &name("ff_in"), ff.clone(), d.clone(), Init::Xavier)?);
@@ -100,9 +123,21 @@ impl<'a> Layers<'a> {
             params.extend(lstm_params(c, &self.call, &suffix, &d, self.width, 0.0)?);
         }
         params.extend(self.dense(c, "start", d.clone(), d.clone(), Init::Xavier)?);
-        params.extend(self.dense(c, "attention_query", d.clone(), d.clone(), Init::Xavier)?);
-        params.extend(self.dense(c, "attention_memory", d.times(2), d.clone(), Init::Xavier)?);
-        params.extend(self.dense(c, "attention_out", d.clone(), d.times(2), Init::Xavier)?);
+        if self.look != Look::Copying {
+            params.extend(self.cross(c, "attention")?);
+            params.extend(self.dense(c, "attention_out", d.clone(), d.times(2), Init::Xavier)?);
+        }
+        Ok(params)
+    }
+
+    /// Queries, and keys and values; of a memory of one place its value alone.
+    fn cross(&self, c: &mut Checker<'a>, name: &str) -> Checked<Vec<ParamId>> {
+        let d = Width::from(self.width);
+        if self.look == Look::One {
+            return Ok(self.dense(c, &format!("{name}_value"), d.clone(), d, Init::Xavier)?.to_vec());
+        }
+        let mut params = self.dense(c, &format!("{name}_query"), d.clone(), d.clone(), Init::Xavier)?.to_vec();
+        params.extend(self.dense(c, &format!("{name}_memory"), d.times(2), d, Init::Xavier)?);
         Ok(params)
     }
 
@@ -137,7 +172,11 @@ fn named<'a>(c: &mut Checker<'a>, head: &Head<'a>) -> Checked<Call<'a>> {
     let call = match body.as_deref() {
         Some(Func::Builtin(call)) if matches!(call.name(), "lstm" | "transformer") => call.clone(),
         _ => {
-            let d = Diagnostic::new(codes::BAD_SETTING, e.span, "a decoder is one `lstm` or `transformer`, and this is none");
+            let d = Diagnostic::new(
+                codes::BAD_SETTING,
+                e.span,
+                "a decoder is one `lstm` or `transformer`, and this is none",
+            );
             return Err(c.error(d.help(ONE_CALL)));
         }
     };

@@ -1,16 +1,20 @@
 //! `generate`: a text, word by word, from what a decoder finds in one or several memories.
 //!
+//! - `copy`: what words are copied from.
 //! - `layers`: the decoder's layers and their parameters.
 //! - `words`: the tables of the words that it reads and writes.
 //! - `nodes`: what training computes over the gold, and what is written at prediction.
 //! - `handed`: what other tasks read of it.
-//! - `run`: tensor code.
+//! - `run`, `source`: tensor code.
 
+mod copy;
 pub mod handed;
 mod layers;
 pub mod nodes;
 #[cfg(feature = "train")]
 mod run;
+#[cfg(feature = "train")]
+mod source;
 mod words;
 
 use self::layers::Layers;
@@ -29,6 +33,16 @@ use crate::source::Span;
 
 /// The kind `generate`.
 pub struct Generate;
+
+/// Whether an operation takes its input at `index` of `count` as the gold of such a task.
+pub fn reads_as_gold(op: &str, index: usize, count: usize) -> bool {
+    match op {
+        "decoder_states" | "fed_words" => index == 0,
+        "word_loss" | "copy_loss" => index == 1,
+        "forced_text" => index + 1 == count,
+        _ => false,
+    }
+}
 
 /// What the head of such a task is called.
 pub const FORM: &str = "text";
@@ -66,14 +80,24 @@ const ARGS: &[Arg] = &[
         Default::Float(0.6),
         "α: texts are ranked by log p / ((5 + n) / 6)^α with n their words and end (Wu et al. 2016).",
     ),
-    arg("max_length", COUNT, Default::Unset, "Words of a text that is written; those of the longest gold when left out."),
+    arg(
+        "max_length",
+        COUNT,
+        Default::Unset,
+        "Words of a text that is written; those of the longest gold when left out.",
+    ),
     arg(
         "decoding",
         Kind::Word(&["beam", "sample"]),
         Default::Word("beam"),
         "Whether predictions are looked for or drawn; the draws of an example follow from its number alone.",
     ),
-    arg("temperature", Kind::Float(1e-3, 1e3), Default::Float(1.0), "What logits are divided by where words are drawn."),
+    arg(
+        "temperature",
+        Kind::Float(1e-3, 1e3),
+        Default::Float(1.0),
+        "What logits are divided by where words are drawn.",
+    ),
     arg("top_k", Kind::Int(0, i64::MAX), Default::Int(0), "Draws from that many of the likeliest words; 0 for all."),
     arg(
         "top_p",
@@ -88,10 +112,25 @@ const ARGS: &[Arg] = &[
         Default::Float(1.0),
         "How often, in training, the word before is the gold one and not one drawn from what the decoder gives: scheduled sampling (Bengio et al. 2015).",
     ),
-    arg("copy", Kind::Any, Default::Unset, "A text that words are copied from (See et al. 2017)."),
-    arg("coverage", Kind::Bool, Default::Bool(false), "Whether the attention that copies reads where it looked before."),
-    arg("dropout", Kind::Share, Default::Float(0.0), "Dropout on the words that the decoder reads and on its states before the words that it writes."),
-    arg("min_count", COUNT, Default::Int(1), "Words that train has less often are one unknown word, which is never written."),
+    arg("copy", Kind::Any, Default::Unset, "A text that words are copied from, also those that are not the decoder's, by an attention of its own to the value along the text (See et al. 2017). What it finds, beside the state, is what words are written from and whether one is written or copied; an `lstm` looks at nothing else."),
+    arg(
+        "coverage",
+        Kind::Bool,
+        Default::Bool(false),
+        "Whether the attention that copies reads where it looked before, and training also minimises that it looks there again (See et al. 2017, λ = 1).",
+    ),
+    arg(
+        "dropout",
+        Kind::Share,
+        Default::Float(0.0),
+        "Dropout on the words that the decoder reads and on its states before the words that it writes.",
+    ),
+    arg(
+        "min_count",
+        COUNT,
+        Default::Int(1),
+        "Words that train has less often are one unknown word, which is never written.",
+    ),
 ];
 
 impl TaskKind for Generate {
@@ -160,9 +199,10 @@ impl TaskKind for Generate {
         let Some(first) = inputs.first() else { return Err(Reported) };
         let gold = heads::same_examples(c, gold, first, at)?;
         let on = first.on.examples();
+        let source = copy::source(c, head, &inputs, at)?;
         let layers = Layers::new(c, head, &inputs, at)?;
         let vocabulary = Vocabulary::new(c, head, space, &layers, at)?;
-        Maker { c, head, at, space, on, layers, vocabulary }.built(inputs, gold)
+        Maker { c, head, at, space, on, layers, vocabulary }.built(inputs, source, gold)
     }
 }
 
@@ -175,13 +215,20 @@ fn refuse<'a>(c: &mut Checker<'a>, head: &Head<'a>) -> Checked<()> {
             .also(settings.span("decoding").unwrap_or(at), "here they are drawn");
         return Err(c.error(d.help("leave one of the two out")));
     }
-    if let (false, true, Some(at)) = (settings.get("copy").is_some(), settings.bool("coverage"), settings.span("coverage")) {
-        let d = Diagnostic::new(codes::BAD_SETTING, at, "`coverage` is of the attention that copies, and nothing is copied here");
+    if let (false, true, Some(at)) =
+        (settings.get("copy").is_some(), settings.bool("coverage"), settings.span("coverage"))
+    {
+        let d = Diagnostic::new(
+            codes::BAD_SETTING,
+            at,
+            "`coverage` is of the attention that copies, and nothing is copied here",
+        );
         return Err(c.error(d.help("name the text that words are copied from: `copy: data.field`")));
     }
-    if let Some(at) = settings.span("copy") {
-        let d = Diagnostic::new(codes::NOT_RUN_YET, at, "this build copies no words yet");
-        return Err(c.error(d.help("leave `copy` out")));
+    if let (Some(copy), Some(at)) = (settings.span("copy"), settings.span("smoothing")) {
+        let d = Diagnostic::new(codes::BAD_SETTING, at, "labels are not smoothed where words are copied")
+            .also(copy, "here they are copied");
+        return Err(c.error(d.help("leave one of the two out")));
     }
     Ok(())
 }

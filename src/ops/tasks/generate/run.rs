@@ -5,9 +5,12 @@ use std::sync::Arc;
 use candle_core::{Result, Tensor, bail};
 
 use crate::backend::exec::Run;
-use crate::backend::kernels::decode::search::{self, About, Hypothesis, Options, Sampling};
 use crate::backend::kernels::decode::decoder::{Drops, Memory};
-use crate::backend::kernels::decode::{self, Body, Decoder, END, Layer, Table, Words};
+use super::source::Source;
+use crate::backend::kernels::decode::search::{self, About, Options, Sampling};
+use crate::backend::kernels::decode::copy::{self, Copier, Golds};
+use crate::backend::kernels::decode::pointer::Pairs;
+use crate::backend::kernels::decode::{self, Body, Cross, Decoder, END, Layer, Table, Words};
 use crate::backend::kernels::random::dropout;
 use crate::backend::kernels::segment;
 use crate::backend::kernels::transformer::{Dense, NormParams};
@@ -19,12 +22,16 @@ use crate::ops::tasks::heads;
 use crate::plan::Attr;
 
 /// Takes parameters in their order.
-struct Taker<'a> {
+pub(super) struct Taker<'a> {
     run: &'a Run<'a>,
     next: usize,
 }
 
-impl Taker<'_> {
+impl<'a> Taker<'a> {
+    pub(super) fn new(run: &'a Run<'a>) -> Self {
+        Self { run, next: 0 }
+    }
+
     fn one(&mut self) -> Param {
         self.next += 1;
         self.run.param(self.next - 1).clone()
@@ -54,14 +61,26 @@ impl Taker<'_> {
         Words { input: table.clone(), output: table, bias, rows, inward, outward, factor: 1.0 / width.sqrt() }
     }
 
+    fn cross(&mut self, norm: bool) -> Cross {
+        if self.run.bool("one") {
+            return Cross::One { value: self.dense() };
+        }
+        Cross::Places { norm: norm.then(|| self.norm()), query: self.dense(), memory: self.dense() }
+    }
+
+    pub(super) fn copier(&mut self) -> Copier {
+        let (query, memory, score) = (self.dense(), self.dense(), self.one());
+        let (gate, mix) = (self.dense(), self.dense());
+        let coverage = (self.next < self.run.node.params.len()).then(|| self.one());
+        Copier { query, memory, score, coverage, gate, mix }
+    }
+
     fn layer(&mut self) -> Layer {
         Layer {
             norm_self: self.norm(),
             qkv: self.dense(),
             self_out: self.dense(),
-            norm_cross: self.norm(),
-            query: self.dense(),
-            memory: self.dense(),
+            cross: self.cross(true),
             cross_out: self.dense(),
             norm_ff: self.norm(),
             ff_in: self.dense(),
@@ -69,7 +88,7 @@ impl Taker<'_> {
         }
     }
 
-    fn decoder(&mut self) -> Decoder {
+    pub(super) fn decoder(&mut self) -> Decoder {
         let words = self.words();
         let count = self.run.int("layers");
         let body = if self.run.str("cell") == "transformer" {
@@ -77,22 +96,24 @@ impl Taker<'_> {
             Body::Transformer { layers, norm: self.norm(), heads: self.run.int("heads") }
         } else {
             let layers = (0..count).map(|_| [self.one(), self.one(), self.one()]).collect();
-            Body::Lstm { layers, start: self.dense(), query: self.dense(), memory: self.dense(), mix: self.dense() }
+            let start = self.dense();
+            let look = (!self.run.bool("bare")).then(|| (self.cross(false), self.dense()));
+            Body::Lstm { layers, start, look }
         };
         Decoder { words, body }
     }
 }
 
 fn decoder(run: &Run<'_>) -> Decoder {
-    Taker { run, next: 0 }.decoder()
+    Taker::new(run).decoder()
 }
 
 fn words(run: &Run<'_>) -> Words {
-    Taker { run, next: 0 }.words()
+    Taker::new(run).words()
 }
 
 /// The words of the texts of each example, and where each begins.
-fn text(value: &Value) -> Result<(Vec<u32>, Offsets)> {
+pub(super) fn text(value: &Value) -> Result<(Vec<u32>, Offsets)> {
     match value {
         Value::Tokens { ids, rows, .. } => Ok((ids.to_vec(), rows.by_example())),
         Value::Written { each, .. } => {
@@ -103,18 +124,23 @@ fn text(value: &Value) -> Result<(Vec<u32>, Offsets)> {
     }
 }
 
+/// Whether a text without words is one: what was written is, gold is missing.
+fn may_be_empty(value: &Value) -> bool {
+    matches!(value, Value::Written { .. })
+}
+
 /// The places of texts with their ends; none of a text that is missing.
-fn places(offsets: &Offsets) -> Offsets {
+fn places(offsets: &Offsets, may_be_empty: bool) -> Offsets {
     offsets_of(offsets.windows(2).map(|o| match (o[1] - o[0]) as usize {
-        0 => 0,
+        0 if !may_be_empty => 0,
         n => n + 1,
     }))
 }
 
 /// What stands before each place of texts and at it, in numbers that `of` gives for words.
-fn shifted(ids: &[u32], offsets: &Offsets, end: u32) -> [Vec<u32>; 2] {
+fn shifted(ids: &[u32], offsets: &Offsets, end: u32, may_be_empty: bool) -> [Vec<u32>; 2] {
     let (mut before, mut at) = (Vec::with_capacity(ids.len()), Vec::with_capacity(ids.len()));
-    for o in offsets.windows(2).filter(|o| o[0] < o[1]) {
+    for o in offsets.windows(2).filter(|o| may_be_empty || o[0] < o[1]) {
         let text = &ids[o[0] as usize..o[1] as usize];
         before.push(end);
         before.extend_from_slice(text);
@@ -143,13 +169,17 @@ pub fn memories(_: &Run<'_>, inputs: &[Value]) -> Result<Value> {
 }
 
 pub fn decoder_states(run: &Run<'_>, inputs: &[Value]) -> Result<Value> {
-    let ((ids, offsets), (memory, memory_rows)) = (text(&inputs[0])?, inputs[1].as_float()?);
-    let before = match &inputs[0] {
+    let (memory, memory_rows) = inputs[1].as_float()?;
+    let (before, places) = match &inputs[0] {
         // Scheduled sampling has chosen what is read.
-        Value::Written { .. } | Value::Tokens { .. } => shifted(&rows_of(run, &ids), &offsets, END)[0].clone(),
-        _ => return run.wrong_input(),
+        Value::Label { ids, rows, .. } => (ids.to_vec(), rows.by_example()),
+        given => {
+            let (ids, offsets) = text(given)?;
+            let [before, _] = shifted(&rows_of(run, &ids), &offsets, END, may_be_empty(given));
+            (before, places(&offsets, may_be_empty(given)))
+        }
     };
-    let (places, examples) = (places(&offsets), memory_rows.by_example());
+    let examples = memory_rows.by_example();
     let drop = |name: &str, part: u64| {
         let p = run.float(name) as f32;
         (run.training && p > 0.0).then(|| (p, run.draw().part(part)))
@@ -177,11 +207,38 @@ pub fn word_logits(run: &Run<'_>, inputs: &[Value]) -> Result<Value> {
 pub fn word_loss(run: &Run<'_>, inputs: &[Value]) -> Result<Value> {
     let ((x, rows), (ids, offsets)) = (inputs[0].as_float()?, text(&inputs[1])?);
     let words = words(run);
-    let [_, gold] = shifted(&run.word_labels(&ids), &offsets, words.end());
+    let [_, gold] = shifted(&run.word_labels(&ids), &offsets, words.end(), may_be_empty(&inputs[1]));
     let p = run.float("drop_words") as f32;
     let x = if run.training && p > 0.0 { dropout(x, p, run.draw())? } else { x.clone() };
     let smoothing = if run.training { run.float("smoothing") as f32 } else { 0.0 };
     heads::by_example(&decode::word_loss(&x, &words, &gold.into(), smoothing, run.training)?, rows)
+}
+
+pub fn copy_loss(run: &Run<'_>, inputs: &[Value]) -> Result<Value> {
+    let ((x, rows), (ids, offsets)) = (inputs[0].as_float()?, text(&inputs[1])?);
+    let ((memory, memory_rows), (source, _)) = (inputs[2].as_float()?, text(&inputs[3])?);
+    let mut taker = Taker::new(run);
+    let (words, copier) = (taker.words(), taker.copier());
+    let empty = may_be_empty(&inputs[1]);
+    let [_, gold] = shifted(&run.word_labels(&ids), &offsets, words.end(), empty);
+    let [_, exact] = shifted(&ids, &offsets, NO_LABEL, empty);
+    let places = rows.by_example();
+    let pairs = Pairs::new(&places, &memory_rows.by_example())?;
+    let (mut known, mut matches) = (Vec::with_capacity(gold.len()), Vec::new());
+    for (text, memory) in pairs.texts.windows(2).zip(pairs.memories.windows(2)) {
+        let there = &source[memory[0] as usize..memory[1] as usize];
+        for at in text[0] as usize..text[1] as usize {
+            let before = matches.len();
+            matches.extend(there.iter().map(|word| f32::from(u8::from(*word == exact[at]))));
+            let copied = matches[before..].contains(&1.0);
+            known.push(f32::from(u8::from(gold[at] != UNKNOWN || !copied)));
+        }
+    }
+    let golds = Golds { words: gold.into(), known, matches };
+    let p = run.float("drop_words") as f32;
+    let x = if run.training && p > 0.0 { dropout(x, p, run.draw())? } else { x.clone() };
+    let how = (run.training && run.bool("coverage"), run.training);
+    heads::by_example(&copy::copy_loss((&words, &copier), (&x, memory), &pairs, &golds, how)?, rows)
 }
 
 pub fn expected_words(run: &Run<'_>, inputs: &[Value]) -> Result<Value> {
@@ -219,14 +276,23 @@ fn options(run: &Run<'_>) -> Options {
 }
 
 pub fn written(run: &Run<'_>, inputs: &[Value]) -> Result<Value> {
-    let (memory, rows) = inputs[0].as_float()?;
-    let gold = inputs.get(1).filter(|_| run.training).map(text).transpose()?;
+    let batch = inputs[0].rows().map_or(0, |rows| rows.batch);
+    let forced = run.training && run.node.op == "forced_text";
+    let gold = inputs.last().filter(|_| forced).map(text).transpose()?;
     let p = run.float("gold") as f32;
     let given = |example: usize| gold.is_some() && run.draw().part(2).bernoulli(example as u64, p);
-    let asked: Vec<usize> = (0..rows.batch).filter(|example| !given(*example)).collect();
-    let mut found = look(run, memory, &rows.by_example(), &asked)?.into_iter();
-    let mut each = Vec::with_capacity(rows.batch);
-    for example in 0..rows.batch {
+    let asked: Vec<usize> = (0..batch).filter(|example| !given(*example)).collect();
+    let mut found = Vec::new();
+    if !asked.is_empty() {
+        let source = Source::new(run, inputs, &asked)?;
+        let decoder = decoder(run);
+        let count = decoder.words.count();
+        let written = source.with(count, |about| search::write(&decoder, about, &options(run)))?;
+        found = source.texts(count, written);
+    }
+    let mut found = found.into_iter();
+    let mut each = Vec::with_capacity(batch);
+    for example in 0..batch {
         each.push(match &gold {
             Some((ids, offsets)) if given(example) => {
                 let words = ids[offsets[example] as usize..offsets[example + 1] as usize].to_vec();
@@ -235,29 +301,23 @@ pub fn written(run: &Run<'_>, inputs: &[Value]) -> Result<Value> {
             _ => found.next().unwrap_or_default(),
         });
     }
-    let rows: Arc<Rows> = Rows::examples(rows.batch).into();
-    Ok(Value::Written { each: each.into(), lexicon: run.lexicon(), rows })
+    Ok(Value::Written { each: each.into(), lexicon: run.lexicon(), rows: Arc::new(Rows::examples(batch)) })
 }
 
-/// What the decoder writes about these examples.
-fn look(run: &Run<'_>, memory: &Tensor, offsets: &Offsets, asked: &[usize]) -> Result<Vec<Vec<Text>>> {
-    if asked.is_empty() {
-        return Ok(Vec::new());
-    }
-    let width = memory.dim(1)?;
-    let all = crate::backend::exec::numbers(memory)?;
-    let mut numbers = Vec::with_capacity(all.len());
-    for example in asked {
-        numbers.extend_from_slice(&all[offsets[*example] as usize * width..offsets[example + 1] as usize * width]);
-    }
-    let lengths = offsets_of(asked.iter().map(|e| (offsets[e + 1] - offsets[*e]) as usize));
-    let known = run.lexicon_of_labels();
-    let table = run.bool("tied").then(|| run.vocabulary_rows(&known));
-    let rows = |word: u32| table.as_ref().map_or(word, |rows| rows.get(word as usize).copied().unwrap_or(UNKNOWN));
-    let ids: Vec<u32> = asked.iter().map(|e| run.example_ids()[*e]).collect();
-    let about = About { memory: &numbers, offsets: &lengths, rows: &rows, examples: &ids };
-    let found = search::write(&decoder(run), about, &options(run))?;
-    let word = |word: &u32| known.get(*word as usize).copied().unwrap_or(NO_LABEL);
-    let text = |h: Hypothesis| Text { words: h.words.iter().map(word).collect(), log_p: h.log_p, score: h.score };
-    Ok(found.into_iter().map(|texts| texts.into_iter().map(text).collect()).collect())
+pub fn fed_words(run: &Run<'_>, inputs: &[Value]) -> Result<Value> {
+    let (ids, offsets) = text(&inputs[0])?;
+    let rows = rows_of(run, &ids);
+    let places = places(&offsets, false);
+    let fed = if run.training {
+        let asked: Vec<usize> = (0..offsets.len() - 1).collect();
+        let source = Source::new(run, &inputs[1..], &asked)?;
+        let texts: Vec<&[u32]> = offsets.windows(2).map(|o| &rows[o[0] as usize..o[1] as usize]).collect();
+        let (decoder, share) = (decoder(run), run.float("gold") as f32);
+        let feed = |about: About<'_>| search::feed(&decoder, about, &texts, share, run.draw());
+        source.with(decoder.words.count(), feed)?.concat()
+    } else {
+        shifted(&rows, &offsets, END, false)[0].clone()
+    };
+    Ok(Value::Label { ids: fed.into(), space: 0, rows: Rows::along(places).into() })
 }
+

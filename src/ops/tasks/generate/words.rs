@@ -3,8 +3,8 @@
 use super::FORM;
 use super::layers::Layers;
 use crate::diagnostics::{Diagnostic, codes};
-use crate::ops::words::first_call;
 use crate::ops::attrs;
+use crate::ops::words::first_call;
 use crate::plan::{Attrs, Init};
 use crate::sema::call::{Call, Checked, Reported, Scope, Val};
 use crate::sema::checker::Checker;
@@ -43,7 +43,8 @@ fn owner<'a>(c: &mut Checker<'a>, head: &Head<'a>) -> Checked<Owner<'a>> {
             Val::Task(other) => {
                 let other = c.task(other);
                 if other.head.form != FORM {
-                    let message = format!("'{}' is a `{}` task, which writes no text", other.name, other.kind.signature().name);
+                    let message =
+                        format!("'{}' is a `{}` task, which writes no text", other.name, other.kind.signature().name);
                     let d = Diagnostic::new(codes::TASK_HEAD, e.span, message).also(other.span, "declared here");
                     return Err(c.error(d.help("name a `generate` task, or a layer that begins with `embed`")));
                 }
@@ -90,7 +91,13 @@ pub fn shared<'a>(c: &mut Checker<'a>, head: &Head<'a>, space: SpaceId) -> Check
 
 impl Vocabulary {
     /// The vocabulary of a task, whose decoder has these layers.
-    pub fn new<'a>(c: &mut Checker<'a>, head: &Head<'a>, space: SpaceId, layers: &Layers<'a>, at: Span) -> Checked<Self> {
+    pub fn new<'a>(
+        c: &mut Checker<'a>,
+        head: &Head<'a>,
+        space: SpaceId,
+        layers: &Layers<'a>,
+        at: Span,
+    ) -> Checked<Self> {
         let Owner { head, table } = owner(c, head)?;
         let words = Width::from(space).plus(&1.into());
         let d = Width::from(layers.width);

@@ -2,10 +2,12 @@
 
 use candle_core::{Result, Tensor};
 
+use super::block::Block;
 use super::fed::fed;
 use super::words::Words;
 use crate::backend::kernels::activation::Activation;
 use crate::backend::kernels::attention::{cross_attention, self_attention};
+use crate::backend::kernels::buffer::is_fused;
 use crate::backend::kernels::linear::linear;
 use crate::backend::kernels::random::{Draw, dropout};
 use crate::backend::kernels::recurrent::lstm::lstm;
@@ -180,6 +182,11 @@ impl Cross {
 
 impl Layer {
     fn forward(&self, x: &Tensor, offsets: &Offsets, memory: Memory, heads: usize, drop: Drop) -> Result<Tensor> {
+        if is_fused(x) && is_fused(memory.rows)
+            && let Some(block) = Block::new(self, offsets, memory, heads, drop)?
+        {
+            return block.apply(x, memory.rows);
+        }
         let qkv = apply(&self.norm_self.forward(x)?, &self.qkv, Activation::None)?;
         let seen = self_attention(&qkv, offsets, heads, part(drop, 0), true)?;
         let x = (x + maybe_drop(&apply(&seen, &self.self_out, Activation::None)?, part(drop, 1))?)?;

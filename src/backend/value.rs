@@ -85,8 +85,28 @@ pub enum Value {
         /// How places group.
         rows: Arc<Rows>,
     },
+    /// What a decoder wrote about each example, the best first.
+    Written {
+        /// The texts of each example.
+        each: Arc<Vec<Vec<Text>>>,
+        /// The words.
+        lexicon: Arc<Lexicon>,
+        /// The examples.
+        rows: Arc<Rows>,
+    },
     /// A number that belongs to no example, such as `l2(layer)`; shape `[]`.
     Scalar(Tensor),
+}
+
+/// A text that a decoder wrote.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Text {
+    /// Its words, as indices into the run's lexicon.
+    pub words: Vec<u32>,
+    /// log p of its words and its end.
+    pub log_p: f32,
+    /// By what it is ranked.
+    pub score: f32,
 }
 
 impl Value {
@@ -131,7 +151,8 @@ impl Value {
             | Value::Spans { rows, .. }
             | Value::Relations { rows, .. }
             | Value::Encoded { rows, .. }
-            | Value::Tokens { rows, .. } => Some(rows),
+            | Value::Tokens { rows, .. }
+            | Value::Written { rows, .. } => Some(rows),
             Value::Scalar(_) => None,
         }
     }
@@ -178,6 +199,9 @@ impl Value {
             Value::Encoded { .. } => candle_core::bail!("the states of pieces cannot be cut"),
             Value::Tokens { ids, lexicon, .. } => {
                 Value::Tokens { ids: ids[places].to_vec().into(), lexicon: lexicon.clone(), rows }
+            }
+            Value::Written { each, lexicon, .. } => {
+                Value::Written { each: each[examples].to_vec().into(), lexicon: lexicon.clone(), rows }
             }
             Value::Scalar(_) => self.clone(),
         })

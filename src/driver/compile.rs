@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::sound;
-use crate::data::{self, Corpus, Lexicon, Schema, Vectors};
+use crate::data::{self, Corpus, Lexicon, LoadOptions, Schema, Vectors};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::plan::{Plan, lower, passes};
 use crate::sema::model::Model;
@@ -60,8 +60,10 @@ pub fn compile(model: &Model, base: &Path) -> Result<Compiled, Vec<Diagnostic>> 
 /// [`compile`] without some of the passes.
 pub fn compile_without(model: &Model, base: &Path, no_pass: &[String]) -> Result<Compiled, Vec<Diagnostic>> {
     let lexicon = Arc::new(Lexicon::default());
-    let mut corpus = Corpus::load(&model.datasets, base, model.train.seed, &lexicon)?;
     let (spaces, vocabs) = (lower::space_specs(model), lower::vocab_specs(model));
+    let known = super::brought::tokenizers(&model.runs, &vocabs)?;
+    let options = LoadOptions { vocabs: &vocabs, known: &known, ..LoadOptions::new(base, model.train.seed) };
+    let mut corpus = Corpus::load_with(&model.datasets, options, &lexicon)?;
     let mut prepared = data::prepare(&mut corpus, &spaces, &vocabs, base)?;
     super::brought::words(&model.runs, &mut prepared, &lexicon)?;
     let sizes = lower::Sizes {
@@ -88,7 +90,9 @@ fn usual_length(data: &data::Dataset) -> u32 {
 /// Reads the data of a plan that was made before.
 pub fn reload(plan: Plan, base: &Path) -> Result<Compiled, Vec<Diagnostic>> {
     let lexicon = Arc::new(Lexicon::default());
-    let mut corpus = Corpus::load(&plan.datasets, base, plan.train.seed, &lexicon)?;
+    let known = super::brought::tokenizers(&plan.runs, &plan.vocabs)?;
+    let options = LoadOptions { vocabs: &plan.vocabs, known: &known, ..LoadOptions::new(base, plan.train.seed) };
+    let mut corpus = Corpus::load_with(&plan.datasets, options, &lexicon)?;
     let mut prepared = data::prepare(&mut corpus, &plan.spaces, &plan.vocabs, base)?;
     super::brought::words(&plan.runs, &mut prepared, &lexicon)?;
     let spaces: Vec<usize> = prepared.schema.spaces.iter().map(|s| s.len()).collect();

@@ -68,6 +68,8 @@ pub struct Checker<'a> {
     pub(super) not_yet: usize,
     /// The value of each expression, and of each name that a `let` or parameter gives, by place.
     pub(super) noted: Vec<(Span, NodeId)>,
+    /// The task whose draws are being rewarded: its figures are those of what it draws.
+    pub rewarded: Option<TaskId>,
     /// Whether everything that makes parameters was evaluated.
     pub(super) params_made: bool,
     /// `--set` values.

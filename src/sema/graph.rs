@@ -244,11 +244,21 @@ impl Graph {
         if node.op == "field" {
             return field_of(node).into_iter().collect();
         }
+        if let Some(Attr::List(fields)) = node.attrs.get("fields") {
+            return fields.iter().filter_map(pair_of).collect();
+        }
         if node.op == "rewritten" {
             return self.token_fields(node.inputs[0]);
         }
         node.inputs.iter().flat_map(|i| self.token_fields(*i)).collect()
     }
+}
+
+/// A data set and the position of a field, as attributes have them.
+fn pair_of(pair: &Attr) -> Option<(DataId, usize)> {
+    let Attr::List(pair) = pair else { return None };
+    let [Attr::Int(data), Attr::Int(field)] = pair[..] else { return None };
+    Some((DataId(data as usize), field as usize))
 }
 
 /// The data set and position of a `field` node.

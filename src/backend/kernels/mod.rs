@@ -10,6 +10,7 @@ pub mod choice;
 pub mod conv;
 mod conv_plain;
 pub mod crf;
+pub mod decode;
 pub mod distance;
 pub mod edges;
 pub mod embedding;

@@ -149,7 +149,7 @@ fn sum(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
 
 simd! {
     /// Normalises a row in place.
-    fn normalise(row: &mut [f32], gamma: &[f32], beta: &[f32], eps: f32) {
+    pub(super) fn normalise(row: &mut [f32], gamma: &[f32], beta: &[f32], eps: f32) {
         let (mean, scale) = moments(row, eps);
         for ((x, g), b) in row.iter_mut().zip(gamma).zip(beta) {
             *x = (*x - mean) * scale * g + b;

@@ -9,7 +9,7 @@ use crate::plan::{
 use crate::source::Span;
 
 fn field(name: &str, ty: FieldType) -> FieldSpec {
-    FieldSpec { name: name.into(), ty, sources: vec![], template: None, span: Span::default() }
+    FieldSpec { name: name.into(), ty, sources: vec![], template: None, optional: false, span: Span::default() }
 }
 
 fn data(name: &str) -> DataSpec {

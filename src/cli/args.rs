@@ -146,6 +146,9 @@ pub struct ProgramArgs {
     /// Folder that data paths are relative to; the program's own when left out.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// Fetches nothing from the hub: pretrained encoders come from folders and the cache. `HF_HUB_OFFLINE` says the same.
+    #[arg(long)]
+    pub offline: bool,
 }
 
 /// What `compile` and `run` leave out on the way to a plan.

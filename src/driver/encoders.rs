@@ -62,7 +62,7 @@ impl Find for Finder<'_> {
             return Checkpoint::open(&folder, asked.from).map(Some);
         }
         match super::hub::is_id(asked.from) {
-            true => super::hub::find(asked.from, asked.revision, self.hub, &beside),
+            true => super::hub::find(asked.from, asked.revision, self.hub),
             false => Checkpoint::open(&beside, asked.from).map(Some),
         }
     }

@@ -14,6 +14,7 @@ HOURS = "one two three four five six seven eight nine ten eleven twelve".split()
 
 # Names are made of syllables, so that test has many that train has not.
 STARTS = "al be cor da el fi gre ha il ja ka lo mi nor or pe ro sa ti ul vi wen".split()
+MIDDLES = " ba bel di do fa go li lo ma mi na no ra ri ro ta ti va ze".split(" ")
 ENDS = "da dric len lia mar na nor ra ric sa tha vin".split()
 
 ABOUT = {
@@ -47,7 +48,7 @@ def note(draw):
     about = draw.one(list(ABOUT))
     month = draw.below(12)
     number, said = day(draw)
-    name = draw.one(STARTS) + draw.one(ENDS)
+    name = draw.one(STARTS) + draw.one(MIDDLES) + draw.one(ENDS)
     when = choose(draw, draw.one(["on the {day} of {month}", "on {month} the {day}", "(this|next) {month} on the {day}"]))
     when = when.format(day=said, month=MONTHS[month])
     entry = f"{month + 1:02}-{number:02}"

@@ -74,7 +74,7 @@ fn data(folder: &Path) {
             write(folder.join(format!("reviews/{domain}.{split}")), rows().map(|i| format!("{}\t{}", i % 2, text(i))));
             write(folder.join(format!("reviews/{domain}.unlabel")), rows().map(text));
         }
-        for language in ["en", "de"] {
+        for language in ["en", "de", "fr", "cs"] {
             write(folder.join(format!("multi30k/{split}.{language}")), rows().map(text));
         }
         let kind = |i: usize| TYPES[i % 3];
@@ -232,7 +232,7 @@ fn programs_of_the_collection_train_as_they_stand() {
     data(&folder.path().join("data"));
     let base = folder.path().join("specs");
     std::fs::create_dir(&base).expect("made");
-    for name in ["slot_gated", "head_selection", "cutoff", "many_task", "adversarial", "slu"] {
+    for name in ["slot_gated", "head_selection", "cutoff", "many_task", "adversarial", "slu", "many_to_many"] {
         trained(&specs.join(format!("{name}.mtl")), &base, &folder.path().join(name));
     }
 }

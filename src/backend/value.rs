@@ -6,8 +6,9 @@ use std::sync::Arc;
 use candle_core::{Result, Tensor};
 
 use super::looked::Looked;
-use super::rows::Rows;
+use super::rows::{Offsets, Rows};
 use crate::data::lexicon::Lexicon;
+use crate::data::pretrained::pieces::Split;
 use crate::data::value::{Labelled, Relation};
 
 /// A computed value with its rows.
@@ -62,6 +63,17 @@ pub enum Value {
         /// The spans that they are of.
         spans: Arc<Vec<Option<Vec<Labelled>>>>,
         /// The examples.
+        rows: Arc<Rows>,
+    },
+    /// States of the pieces of a pretrained encoder, special ones with them.
+    Encoded {
+        /// `[pieces, width]`.
+        states: Tensor,
+        /// Which pieces are which words.
+        split: Arc<Split>,
+        /// The windows that pieces look around in.
+        windows: Offsets,
+        /// How words group.
         rows: Arc<Rows>,
     },
     /// Words, as indices into the run's lexicon.
@@ -138,6 +150,7 @@ impl Value {
             | Value::Tree { rows, .. }
             | Value::Spans { rows, .. }
             | Value::Relations { rows, .. }
+            | Value::Encoded { rows, .. }
             | Value::Tokens { rows, .. }
             | Value::Written { rows, .. } => Some(rows),
             Value::Scalar(_) => None,
@@ -183,6 +196,7 @@ impl Value {
                 let (each, spans) = (each[examples.clone()].to_vec(), spans[examples].to_vec());
                 Value::Relations { each: each.into(), spans: spans.into(), rows }
             }
+            Value::Encoded { .. } => candle_core::bail!("the states of pieces cannot be cut"),
             Value::Tokens { ids, lexicon, .. } => {
                 Value::Tokens { ids: ids[places].to_vec().into(), lexicon: lexicon.clone(), rows }
             }

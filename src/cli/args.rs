@@ -64,6 +64,9 @@ pub enum Command {
     /// Writes texts with a saved run: one text a line in, one a line out, in input order.
     #[command(after_help = "Example: echo 'two dogs play' | mtlc generate runs/translate - --beam 5")]
     Generate(Generate),
+    /// Writes a pretrained encoder of a saved run as it was published: configuration, tokenizer, weights.
+    #[command(after_help = "Example: mtlc export runs/slu encoder")]
+    Export(Export),
     /// Serves an editor over the standard streams, by the Language Server Protocol.
     #[command(after_help = "Example: an editor starts it; docs/editors.md says how")]
     Lsp {
@@ -143,6 +146,9 @@ pub struct ProgramArgs {
     /// Folder that data paths are relative to; the program's own when left out.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// Fetches nothing from the hub: pretrained encoders come from folders and the cache. `HF_HUB_OFFLINE` says the same.
+    #[arg(long)]
+    pub offline: bool,
 }
 
 /// What `compile` and `run` leave out on the way to a plan.
@@ -335,6 +341,18 @@ fn share(text: &str) -> Result<f64, String> {
 fn number(text: &str, fits: impl Fn(f64) -> bool, what: &str) -> Result<f64, String> {
     let read = text.parse::<f64>().ok().filter(|n| n.is_finite() && fits(*n));
     read.ok_or_else(|| format!("it is {what}"))
+}
+
+/// `mtlc export`.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// Folder of the run.
+    pub run: PathBuf,
+    /// The folder that is written.
+    pub out: PathBuf,
+    /// The layer whose encoder it is, where there are several.
+    #[arg(long)]
+    pub layer: Option<String>,
 }
 
 /// `mtlc explain`.

@@ -131,6 +131,8 @@ fn run(command: Command, voice: Voice) -> Ended {
         Command::Predict(args) => predict::run(&args),
         #[cfg(feature = "train")]
         Command::Generate(args) => predict::generate(&args),
+        #[cfg(feature = "train")]
+        Command::Export(args) => train::export(&args, voice),
         #[cfg(feature = "lsp")]
         Command::Lsp { .. } => serve(),
         #[cfg(not(feature = "lsp"))]

@@ -1,15 +1,16 @@
-//! `mtlc compile`, `run` and `eval`.
+//! `mtlc compile`, `run`, `eval` and `export`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::args::{Compile, Emit, Eval, PassArgs, ProgramArgs, Run, Split};
+use super::args::{Compile, Emit, Eval, Export, PassArgs, ProgramArgs, Run, Split};
 use super::{Ended, Voice, out, print_diagnostics, say};
 use crate::data::{Corpus, LoadOptions};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::driver::compile::{Compiled, base_of, sealed};
+use crate::driver::encoders::Hub;
 use crate::driver::feed::CorpusFeed;
 use crate::driver::run::Folder;
 use crate::driver::training::{self, RunOptions};
@@ -36,7 +37,8 @@ fn load(
     seed: Option<u64>,
     voice: Voice,
 ) -> Result<Loaded, Failure> {
-    let settings = Settings { seed, no_pass: passes.no_pass.clone(), ..Settings::parse(&args.set)? };
+    let hub = if args.offline { Hub::Offline } else { Hub::Online };
+    let settings = Settings { seed, no_pass: passes.no_pass.clone(), hub, ..Settings::parse(&args.set)? };
     let loaded = driver::load(file, &Disk, &settings, args.data.as_deref())?;
     print_diagnostics(&loaded.sources, &loaded.warnings, voice);
     Ok(loaded)
@@ -111,7 +113,8 @@ fn tree(file: &Path) -> Result<String, Failure> {
 }
 
 fn model(args: &Compile) -> Result<Model, Failure> {
-    let checked = driver::check(&args.file, &Disk, &Settings::parse(&args.program.set)?);
+    let settings = Settings { data: args.program.data.clone(), ..Settings::parse(&args.program.set)? };
+    let checked = driver::check(&args.file, &Disk, &settings);
     let failure = Failure { diagnostics: checked.diagnostics, sources: checked.sources };
     checked.model.ok_or(failure)
 }
@@ -331,4 +334,13 @@ fn placed_nowhere(d: Option<Diagnostic>) -> Diagnostic {
     d.labels.clear();
     d.fix = None;
     d
+}
+
+/// `mtlc export`.
+pub fn export(args: &Export, voice: Voice) -> Ended {
+    let layer = driver::export::encoder(&args.run, args.layer.as_deref(), &args.out)?;
+    if !voice.quiet {
+        say(&format!("the encoder of '{layer}' is in `{}`\n", args.out.display()));
+    }
+    Ok(true)
 }

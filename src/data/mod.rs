@@ -23,6 +23,7 @@ mod parallel;
 mod parse;
 pub mod pieces;
 mod places;
+pub mod pretrained;
 mod random;
 pub mod reader;
 pub mod schema;

@@ -21,6 +21,9 @@ pub struct Compiled {
     pub schema: Schema,
     /// Word vectors of each vocabulary that has some.
     pub vectors: Vec<Option<Vectors>>,
+    /// The tokenizers of pretrained encoders, in the plan's order.
+    #[cfg(feature = "train")]
+    pub pieces: Vec<Arc<crate::data::pretrained::pieces::WordPieces>>,
     /// The words of the data.
     pub lexicon: Arc<Lexicon>,
     /// What is to be said about the data.
@@ -102,6 +105,7 @@ pub fn reload(plan: Plan, base: &Path) -> Result<Compiled, Vec<Diagnostic>> {
         .help("compile the program again");
         return Err(vec![d]);
     }
+    super::encoders::unchanged(&plan).map_err(|d| vec![d])?;
     finish(plan, base, corpus, prepared, lexicon)
 }
 
@@ -122,6 +126,8 @@ fn finish(
         }
     }
     Ok(Compiled {
+        #[cfg(feature = "train")]
+        pieces: super::encoders::pieces(&plan, None).map_err(|d| vec![d])?,
         plan,
         base: base.to_path_buf(),
         corpus,

@@ -27,7 +27,6 @@ const XS: &[Input] = &[many("x")];
 
 later! {
     SELECT_LAYERS, SELECT_LAYERS_S, "select_layers", Sharing, XS, &[], "Layers taken or skipped by a learned policy (Sun et al. 2020).";
-    PRETRAINED, PRETRAINED_S, "pretrained", Words, X, &[required("from", Kind::Str, "A folder or hub id."), arg("train", Kind::Bool, Default::Bool(true), "Whether it is fine-tuned."), arg("layers", Kind::Widths, Default::Unset, "Which layers are kept."), arg("mix", Kind::Bool, Default::Bool(false), "A learned mix of the layers.")], "A pretrained encoder.";
     TOP, TOP_S, "top", Internal, X, &[], "The best candidates of a task.";
     GENERATED, GENERATED_S, "generated", Internal, X, &[], "What a decoder wrote.";
 }
@@ -46,18 +45,14 @@ impl Operation for Later {
         for i in 0..call.inputs.len() {
             nodes.push(c.node(call, i)?);
         }
-        let ty = self.output(c, call, &nodes)?;
+        let ty = self.output(c, &nodes)?;
         Ok(Val::Node(c.emit(call, nodes, attrs([]), vec![], ty)))
     }
 }
 
 impl Later {
-    fn output<'a>(&self, c: &mut Checker<'a>, call: &Call<'a>, nodes: &[crate::sema::graph::NodeId]) -> Checked<Ty> {
+    fn output<'a>(&self, c: &mut Checker<'a>, nodes: &[crate::sema::graph::NodeId]) -> Checked<Ty> {
         let Some(&first) = nodes.first() else { return Ok(Ty::Scalar) };
-        if self.signature.name == "pretrained" {
-            let (_, on) = c.tokens(call, 0)?;
-            return Ok(Ty::Vector(on, 768.into()));
-        }
         Ok(c.graph.ty(first).clone())
     }
 }

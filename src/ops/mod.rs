@@ -29,6 +29,7 @@ pub mod noise;
 pub mod over;
 pub mod perturb;
 pub mod pooling;
+pub mod pretrained;
 pub mod reads;
 pub mod recurrent;
 mod reference;
@@ -170,6 +171,12 @@ pub struct HeadRequest<'a> {
 static RUNNING: &[&dyn Operation] = &[
     &words::Embed,
     &words::Chars,
+    &pretrained::Pretrained,
+    &pretrained::nodes::Embedded,
+    &pretrained::nodes::Layer,
+    &pretrained::nodes::LastNorm,
+    &pretrained::nodes::WordStates,
+    &pretrained::nodes::TextState,
     &recurrent::LSTM,
     &recurrent::GRU,
     &recurrent::BILSTM,

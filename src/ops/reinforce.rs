@@ -3,6 +3,7 @@
 use rustc_hash::FxHashSet;
 
 use super::signature::*;
+use super::tasks::generate::handed;
 use super::{Operation, attrs};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::plan::Attrs;
@@ -28,7 +29,7 @@ static REINFORCE: Signature = Signature {
     doc: "-(r - b) log p(y) for each example, where y is the task's `.sample`, p what its head gives, r the reward and b the baseline; no gradient passes through r - b (Williams 1992).",
     inputs: &[],
     args: &[
-        required("task", Kind::Any, "A task whose `.sample` earns the reward: `classify`, `multilabel`, or `tag` with a softmax."),
+        required("task", Kind::Any, "A task whose `.sample` earns the reward: `classify`, `multilabel`, `generate`, or `tag` with a softmax."),
         required("reward", Kind::Any, "A number for each example: a figure of a task that reads the sample, or of the task itself, which is then that of the sample."),
         arg(
             "baseline",
@@ -48,8 +49,12 @@ impl Operation for Reinforce {
         let (Some(task), Some(reward)) = (call.args.any("task"), call.args.any("reward")) else { return Err(Reported) };
         let (id, built) = drawing(c, call, task)?;
         let on = built.on.examples();
-        let drawn = c.drawn_label(id, [built.label, built.probs.unwrap_or(built.logits)], task.span);
-        let mut inputs = vec![surprise(c, built.logits, drawn, &on, task.span), earned(c, call, (id, drawn), reward, &on)?];
+        let drawn = c.draw_of(id, &built, task.span);
+        let surprise = match c.writes(id) {
+            true => handed::surprise(c, &built, drawn, task.span).ok_or(()).map_err(|()| no_gold(c, call, id, task.span))?,
+            false => surprise(c, built.logits, drawn, &on, task.span),
+        };
+        let mut inputs = vec![surprise, earned(c, call, (id, drawn), reward, &on)?];
         let form = match call.args.any("baseline") {
             Some(e) => match word(e) {
                 Some(word) => word,
@@ -97,12 +102,19 @@ fn drawing<'a>(c: &mut Checker<'a>, call: &Call<'a>, e: &'a Expr) -> Checked<(Ta
     let built = c.built(id, e.span)?;
     let task = c.task(id);
     let kind = task.kind.signature().name;
-    if matches!(kind, "classify" | "multilabel" | "tag") && task.head.form != "crf" && built.probs.is_some() {
+    let one_by_one = matches!(kind, "classify" | "multilabel" | "tag") && task.head.form != "crf" && built.probs.is_some();
+    if one_by_one || handed::writes(&task.head) {
         return Ok((id, built));
     }
     let message = format!("the `.sample` of '{}' is not drawn from probabilities of its labels one by one", task.name);
     let d = Diagnostic::new(codes::TASK_HEAD, e.span, message).also(task.span, "declared here");
-    Err(c.error_in(&call.scope, d.help("reward a `classify` or `multilabel` task, or a `tag` task with `head: softmax`")))
+    Err(c.error_in(&call.scope, d.help("reward a `classify`, `multilabel` or `generate` task, or a `tag` task with `head: softmax`")))
+}
+
+fn no_gold<'a>(c: &mut Checker<'a>, call: &Call<'a>, id: TaskId, at: Span) -> Reported {
+    let name = c.task(id).name.clone();
+    let d = Diagnostic::new(codes::TASK_GOLD, at, format!("'{name}' has no gold on these examples"));
+    c.error_in(&call.scope, d.help("reward a text that the task also learns to write"))
 }
 
 /// -log p of what the task draws, summed over the places of each example.

@@ -3,8 +3,10 @@
 use rustc_hash::{FxHashMap, FxHasher};
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
+use std::sync::Arc;
 
-use super::types::{DataId, SpaceId, Ty, VocabId, Width};
+use super::types::{DataId, EncoderId, SpaceId, Ty, VocabId, Width};
+use crate::data::pretrained::Checkpoint;
 use crate::plan::{Attr, Attrs, Init};
 use crate::source::Span;
 
@@ -91,7 +93,36 @@ pub struct Param {
     pub shape: Vec<Width>,
     /// Its first values.
     pub init: Init,
+    /// How fast it learns, where that is its own.
+    pub rate: Option<Rate>,
     /// The place that makes it.
+    pub span: Span,
+}
+
+/// How fast a parameter learns.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rate {
+    /// A learning rate of its own.
+    pub lr: Option<f64>,
+    /// What the learning rate is multiplied by.
+    pub scale: f64,
+}
+
+impl Rate {
+    /// The factor of a learning rate that gives it.
+    pub fn factor(self, lr: f64) -> f64 {
+        self.lr.map_or(1.0, |own| own / lr.max(f64::MIN_POSITIVE)) * self.scale
+    }
+}
+
+/// A pretrained encoder.
+#[derive(Clone, Debug)]
+pub struct Encoder {
+    /// The layer that it is.
+    pub name: Rc<str>,
+    /// What was published; `None` where it is not at hand.
+    pub checkpoint: Option<Arc<Checkpoint>>,
+    /// Where it is named.
     pub span: Span,
 }
 
@@ -121,6 +152,8 @@ pub struct Graph {
     pub params: Vec<Param>,
     /// Vocabularies.
     pub vocabs: Vec<Vocab>,
+    /// Pretrained encoders.
+    pub encoders: Vec<Encoder>,
     known: FxHashMap<u64, NodeId>,
     sites: FxHashMap<Site, Rc<str>>,
     taken: FxHashMap<Rc<str>, usize>,
@@ -185,7 +218,7 @@ impl Graph {
         let name: Rc<str> = name.into();
         let id = ParamId(self.params.len());
         self.param_at.insert(name.clone(), id);
-        self.params.push(Param { name, shape, init, span });
+        self.params.push(Param { name, shape, init, rate: None, span });
         Ok(id)
     }
 
@@ -198,6 +231,11 @@ impl Graph {
         self.vocab_at.insert(vocab.name.clone(), id);
         self.vocabs.push(vocab);
         id
+    }
+
+    /// The encoder of the layer `name`, found on first use.
+    pub fn encoder(&self, name: &str) -> Option<EncoderId> {
+        self.encoders.iter().position(|e| &*e.name == name).map(EncoderId)
     }
 
     /// The fields whose words reach a node of tokens.

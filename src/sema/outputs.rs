@@ -50,7 +50,7 @@ impl Checker<'_> {
     }
 
     /// `.sample`: one draw, wherever it is read.
-    pub fn drawn_label(&mut self, id: TaskId, [label, probs]: [NodeId; 2], span: Span) -> NodeId {
+    pub(super) fn drawn_label(&mut self, id: TaskId, [label, probs]: [NodeId; 2], span: Span) -> NodeId {
         let task = self.task(id);
         let chain = task.head.site.chain.iter().copied().chain([SAMPLE_SITE]).collect();
         self.graph.add(Node {
@@ -166,19 +166,30 @@ impl<'a> Checker<'a> {
                 ops::replaced::flags_of(self, chosen, drawn, &built.on, span)
             }
             "states" if self.writes(id) => built.hidden,
-            "words" if self.writes(id) => self.fixed_words(id, built, name.span).map(|()| ops::tasks::generate::handed::words(self, built, span))?,
+            "words" if self.writes(id) => {
+                self.fixed_words(id, built, name.span)?;
+                let bound = self.bind_args(&ops::tasks::WORDS, args, name.span, s);
+                let relaxed = bound.float("gumbel").filter(|t| *t > 0.0).map(|t| (t, bound.bool("hard"), self.site(s, span)));
+                ops::tasks::generate::handed::words(self, built, relaxed, span)
+            }
             "states" | "words" => return Err(missing(self, "text that it writes")),
             other => {
                 let gold = built.gold.ok_or(()).map_err(|()| missing(self, "gold here"))?;
                 // What is drawn stands for what is predicted where draws are rewarded.
-                let said = match built.probs.filter(|_| self.rewarded == Some(id)) {
-                    Some(probs) => self.drawn_label(id, [built.label, probs], span),
-                    None => built.label,
-                };
+                let said = if self.rewarded == Some(id) { self.draw_of(id, built, span) } else { built.label };
                 self.measured(id, [said, gold], other, span)
             }
         };
         Ok(Val::Node(node))
+    }
+
+    /// What a task draws.
+    pub fn draw_of(&mut self, id: TaskId, built: &Built, span: Span) -> NodeId {
+        if self.writes(id) {
+            let head = self.task(id).head.clone();
+            return ops::tasks::generate::handed::drawn(self, &head, built);
+        }
+        self.drawn_label(id, [built.label, built.probs.unwrap_or(built.logits)], span)
     }
 
     fn fixed_words(&mut self, id: TaskId, built: &Built, at: Span) -> Checked<()> {
@@ -187,7 +198,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Whether a task writes text.
-    fn writes(&self, id: TaskId) -> bool {
+    pub fn writes(&self, id: TaskId) -> bool {
         ops::tasks::generate::handed::writes(&self.task(id).head)
     }
 

@@ -20,6 +20,7 @@ fn plan(sets: usize, nodes: Vec<Node>, tasks: &[(&str, usize, usize)]) -> Plan {
         name: format!("p{i}"),
         shape: vec![i + 1, 2],
         init: Init::Zeros,
+        rate: None,
         span: Default::default(),
     };
     Plan {
@@ -40,6 +41,7 @@ fn plan(sets: usize, nodes: Vec<Node>, tasks: &[(&str, usize, usize)]) -> Plan {
         metrics: vec![],
         train: serde_json::from_value(train).expect("a train block"),
         runs: vec![],
+        encoders: vec![],
     }
 }
 

@@ -55,10 +55,37 @@ pub fn label(c: &mut Checker<'_>, head: &Head<'_>, built: &Built, gold: f64, spa
     text_of(c, head, written, "label", span)
 }
 
+/// A text that is drawn by its probability, whatever predictions are drawn by.
+pub fn drawn(c: &mut Checker<'_>, head: &Head<'_>, built: &Built) -> NodeId {
+    let drawn = otherwise(c, head, built.label, ("drawn", true.into()), None);
+    let as_it_is: [(&str, Attr); 3] = [("temperature", 1.0.into()), ("top_k", 0usize.into()), ("top_p", 1.0.into())];
+    let mut node = c.graph.node(drawn).clone();
+    node.attrs.extend(as_it_is.map(|(name, value)| (name.to_string(), value)));
+    c.graph.add(node)
+}
+
 /// `.sample`: a text that is drawn.
 pub fn sample(c: &mut Checker<'_>, head: &Head<'_>, built: &Built, span: Span) -> NodeId {
-    let drawn = otherwise(c, head, built.label, ("drawn", true.into()), None);
+    let drawn = drawn(c, head, built);
     text_of(c, head, drawn, "sample", span)
+}
+
+/// -log p of a text that was drawn, of its end too: the task's loss with it as gold. Nothing is
+/// dropped or smoothed on the way, as nothing was when it was drawn.
+pub fn surprise(c: &mut Checker<'_>, built: &Built, drawn: NodeId, span: Span) -> Option<NodeId> {
+    let mut loss = c.graph.node(built.loss?).clone();
+    let handed = c.graph.node(built.hidden).inputs.first().copied()?;
+    let mut states = c.graph.node(handed).clone();
+    states.inputs[0] = drawn;
+    for name in ["dropout", "drop_words"] {
+        states.attrs.insert(name.into(), 0.0.into());
+    }
+    let states = c.graph.add(Node { draw: None, ..states });
+    loss.inputs[..2].copy_from_slice(&[states, drawn]);
+    for (name, plain) in [("smoothing", 0.0.into()), ("drop_words", 0.0.into()), ("coverage", false.into())] {
+        loss.attrs.insert(name.into(), plain);
+    }
+    Some(c.graph.add(Node { span, draw: None, ..loss }))
 }
 
 /// Reports that words which may be copied have no probabilities of a fixed set.
@@ -77,9 +104,19 @@ pub fn probs(c: &mut Checker<'_>, built: &Built, span: Span) -> NodeId {
     c.plain("softmax", vec![built.logits], Attrs::new(), ty, span)
 }
 
-/// `.words`: Σ p(w) E(w) with E what the decoder reads.
-pub fn words(c: &mut Checker<'_>, built: &Built, span: Span) -> NodeId {
-    let probs = probs(c, built, span);
+/// `.words`: Σ p(w) E(w) with E what the decoder reads; p may be a relaxed sample, by its
+/// temperature, whether it is made hard, and where it is drawn.
+pub fn words(c: &mut Checker<'_>, built: &Built, relaxed: Option<(f64, bool, Site)>, span: Span) -> NodeId {
+    let probs = match relaxed {
+        Some((t, hard, site)) => {
+            let ty = c.graph.ty(built.logits).clone();
+            let attrs = Attrs::from_iter([("t".to_string(), t.into()), ("hard".to_string(), hard.into())]);
+            let drawn = c.plain("gumbel", vec![built.logits], attrs, ty, span);
+            let node = Node { draw: Some(site), ..c.graph.node(drawn).clone() };
+            c.graph.add(node)
+        }
+        None => probs(c, built, span),
+    };
     let logits = c.graph.node(built.logits).clone();
     let Some(on) = logits.ty.on().cloned() else { return probs };
     let width =

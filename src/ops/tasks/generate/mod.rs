@@ -34,8 +34,15 @@ use crate::source::Span;
 /// The kind `generate`.
 pub struct Generate;
 
-/// The operations that read the gold of such a task as gold.
-pub const READ_GOLD: &[&str] = &["decoder_states", "word_loss", "written"];
+/// Whether an operation takes its input at `index` of `count` as the gold of such a task.
+pub fn reads_as_gold(op: &str, index: usize, count: usize) -> bool {
+    match op {
+        "decoder_states" | "fed_words" => index == 0,
+        "word_loss" | "copy_loss" => index == 1,
+        "forced_text" => index + 1 == count,
+        _ => false,
+    }
+}
 
 /// What the head of such a task is called.
 pub const FORM: &str = "text";

@@ -124,18 +124,23 @@ pub(super) fn text(value: &Value) -> Result<(Vec<u32>, Offsets)> {
     }
 }
 
+/// Whether a text without words is one: what was written is, gold is missing.
+fn may_be_empty(value: &Value) -> bool {
+    matches!(value, Value::Written { .. })
+}
+
 /// The places of texts with their ends; none of a text that is missing.
-fn places(offsets: &Offsets) -> Offsets {
+fn places(offsets: &Offsets, may_be_empty: bool) -> Offsets {
     offsets_of(offsets.windows(2).map(|o| match (o[1] - o[0]) as usize {
-        0 => 0,
+        0 if !may_be_empty => 0,
         n => n + 1,
     }))
 }
 
 /// What stands before each place of texts and at it, in numbers that `of` gives for words.
-fn shifted(ids: &[u32], offsets: &Offsets, end: u32) -> [Vec<u32>; 2] {
+fn shifted(ids: &[u32], offsets: &Offsets, end: u32, may_be_empty: bool) -> [Vec<u32>; 2] {
     let (mut before, mut at) = (Vec::with_capacity(ids.len()), Vec::with_capacity(ids.len()));
-    for o in offsets.windows(2).filter(|o| o[0] < o[1]) {
+    for o in offsets.windows(2).filter(|o| may_be_empty || o[0] < o[1]) {
         let text = &ids[o[0] as usize..o[1] as usize];
         before.push(end);
         before.extend_from_slice(text);
@@ -170,8 +175,8 @@ pub fn decoder_states(run: &Run<'_>, inputs: &[Value]) -> Result<Value> {
         Value::Label { ids, rows, .. } => (ids.to_vec(), rows.by_example()),
         given => {
             let (ids, offsets) = text(given)?;
-            let [before, _] = shifted(&rows_of(run, &ids), &offsets, END);
-            (before, places(&offsets))
+            let [before, _] = shifted(&rows_of(run, &ids), &offsets, END, may_be_empty(given));
+            (before, places(&offsets, may_be_empty(given)))
         }
     };
     let examples = memory_rows.by_example();
@@ -202,7 +207,7 @@ pub fn word_logits(run: &Run<'_>, inputs: &[Value]) -> Result<Value> {
 pub fn word_loss(run: &Run<'_>, inputs: &[Value]) -> Result<Value> {
     let ((x, rows), (ids, offsets)) = (inputs[0].as_float()?, text(&inputs[1])?);
     let words = words(run);
-    let [_, gold] = shifted(&run.word_labels(&ids), &offsets, words.end());
+    let [_, gold] = shifted(&run.word_labels(&ids), &offsets, words.end(), may_be_empty(&inputs[1]));
     let p = run.float("drop_words") as f32;
     let x = if run.training && p > 0.0 { dropout(x, p, run.draw())? } else { x.clone() };
     let smoothing = if run.training { run.float("smoothing") as f32 } else { 0.0 };
@@ -214,8 +219,9 @@ pub fn copy_loss(run: &Run<'_>, inputs: &[Value]) -> Result<Value> {
     let ((memory, memory_rows), (source, _)) = (inputs[2].as_float()?, text(&inputs[3])?);
     let mut taker = Taker::new(run);
     let (words, copier) = (taker.words(), taker.copier());
-    let [_, gold] = shifted(&run.word_labels(&ids), &offsets, words.end());
-    let [_, exact] = shifted(&ids, &offsets, NO_LABEL);
+    let empty = may_be_empty(&inputs[1]);
+    let [_, gold] = shifted(&run.word_labels(&ids), &offsets, words.end(), empty);
+    let [_, exact] = shifted(&ids, &offsets, NO_LABEL, empty);
     let places = rows.by_example();
     let pairs = Pairs::new(&places, &memory_rows.by_example())?;
     let (mut known, mut matches) = (Vec::with_capacity(gold.len()), Vec::new());
@@ -301,7 +307,7 @@ pub fn written(run: &Run<'_>, inputs: &[Value]) -> Result<Value> {
 pub fn fed_words(run: &Run<'_>, inputs: &[Value]) -> Result<Value> {
     let (ids, offsets) = text(&inputs[0])?;
     let rows = rows_of(run, &ids);
-    let places = places(&offsets);
+    let places = places(&offsets, false);
     let fed = if run.training {
         let asked: Vec<usize> = (0..offsets.len() - 1).collect();
         let source = Source::new(run, &inputs[1..], &asked)?;
@@ -310,7 +316,7 @@ pub fn fed_words(run: &Run<'_>, inputs: &[Value]) -> Result<Value> {
         let feed = |about: About<'_>| search::feed(&decoder, about, &texts, share, run.draw());
         source.with(decoder.words.count(), feed)?.concat()
     } else {
-        shifted(&rows, &offsets, END)[0].clone()
+        shifted(&rows, &offsets, END, false)[0].clone()
     };
     Ok(Value::Label { ids: fed.into(), space: 0, rows: Rows::along(places).into() })
 }

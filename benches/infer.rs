@@ -29,6 +29,8 @@ fn labels(outcomes: &[Outcome]) -> Vec<u32> {
         Answer::Class(id) => vec![*id],
         Answer::Labels(ids) | Answer::Tags(ids) => ids.clone(),
         Answer::Tree(nodes) => nodes.iter().flat_map(|node| [node.head, node.label]).collect(),
+        // Words of texts are numbered here: `w12`.
+        Answer::Text(text) => text.text.split(' ').filter_map(|word| word.get(1..)?.parse().ok()).collect(),
         Answer::Number(_) | Answer::Spans(_) | Answer::Relations(_) | Answer::Scores(_) => Vec::new(),
     };
     outcomes.iter().flat_map(|o| o.items.iter().flat_map(|item| of(&item.predicted))).collect()

@@ -350,11 +350,11 @@ fn what_this_build_does_not_read() {
     );
     let squad = data(Format::Squad, "train").field("x", text(), "x");
     refused(one(""), squad, "E0703", "this build does not read the format 'squad'");
-    let pieces = FieldType::Text { lower: false, tokens: Tokens::Bpe(8000), max: None };
-    let bpe = data(Format::Text, "train").field("x", pieces, "");
-    refused(one("a"), bpe, "E0703", "this build does not run `tokens: bpe(8000)` | write `tokens: space`");
-    let pieces = FieldType::Text { lower: false, tokens: Tokens::File("t.json".into()), max: None };
-    refused(one("a"), data(Format::Text, "train").field("x", pieces, ""), "E0703", "the tokenizer file `t.json`");
+    let pieces = FieldType::Text { lower: false, tokens: Tokens::File(file("t.json")), max: None };
+    let spec = || data(Format::Text, "train").field("x", pieces.clone(), "");
+    refused(one("a"), spec(), "E0809", "cannot find the tokenizer `t.json`");
+    refused(one("a").with("t.json", "{}"), spec(), "E0809", "`t.json` is no tokenizer");
+    refused(one("a").with("t.json", [0xff]), spec(), "E0809", "the tokenizer `t.json` is not UTF-8");
     let itself = data(Format::Text, "train").made("x", text(), "{x}");
     refused(one("a"), itself, "E0802", "a template that is made from itself");
 }

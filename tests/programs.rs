@@ -3,8 +3,11 @@
 #![cfg(feature = "train")]
 
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use serde_json::json;
 
 const WORDS: [&str; 8] = ["show", "cheap", "flights", "from", "Boston", "to", "Rome", "?"];
 const TYPES: [(&str, &str); 3] = [("HUM", "ind"), ("LOC", "city"), ("NUM", "date")];
@@ -71,7 +74,7 @@ fn data(folder: &Path) {
             write(folder.join(format!("reviews/{domain}.{split}")), rows().map(|i| format!("{}\t{}", i % 2, text(i))));
             write(folder.join(format!("reviews/{domain}.unlabel")), rows().map(text));
         }
-        for language in ["en", "de"] {
+        for language in ["en", "de", "fr", "cs"] {
             write(folder.join(format!("multi30k/{split}.{language}")), rows().map(text));
         }
         let kind = |i: usize| TYPES[i % 3];
@@ -112,9 +115,37 @@ fn data(folder: &Path) {
             )
         };
         write(folder.join(format!("dialogue_acts/{split}.jsonl")), rows().map(dialogue));
+        texts_to_write(folder, split, first..first + count);
         let head = "pair_ID\tsentence_A\tsentence_B\trelatedness_score\tentailment_judgment";
         write(folder.join(format!("sick/{split}.tsv")), table(head).chain(rows().map(pair)));
     }
+}
+
+/// Stand-ins for what `prepare.py` makes of texts that are to be written.
+fn texts_to_write(folder: &Path, split: &str, rows: Range<usize>) {
+    let file = |set: &str, row: &dyn Fn(usize) -> serde_json::Value| {
+        write(folder.join(format!("{set}/{split}.jsonl")), rows.clone().map(|i| row(i).to_string()));
+    };
+    let yes = |i: usize| if i.is_multiple_of(2) { "yes" } else { "no" };
+    file("next_sentences", &|i| json!({ "first": text(i), "second": text(i + 1), "follows": yes(i) }));
+    file("short_sentences", &|i| json!({ "long": text(i), "short": sentence(i)[..2].join(" ") }));
+    file("entailments", &|i| json!({ "premise": text(i), "hypothesis": sentence(i)[1..].join(" ") }));
+    file("question_generation", &|i| {
+        let span = json!([{ "start": 0, "end": 2, "type": "answer" }]);
+        let answer = sentence(i)[..2].join(" ");
+        json!({ "sentence": text(i), "answer": answer, "spans": span, "question": text(i + 2), "kind": TYPES[i % 3].0 })
+    });
+    file("answer_pairs", &|i| {
+        let known = |x: String| if yes(i) == "yes" { x } else { String::new() };
+        let (question, answer) = (text(i + 2), text(i));
+        json!({ "question": question, "sentence": answer, "asked": known(text(i + 2)), "said": known(text(i)), "fits": yes(i) })
+    });
+    file("meanings", &|i| {
+        let slots: Vec<&str> = sentence(i).into_iter().map(city).collect();
+        let values = &sentence(i)[..1];
+        json!({ "text": sentence(i), "slots": slots, "meaning": ["flight", "city", values[0]], "values": values, "types": ["flight", "city"] })
+    });
+    file("triples", &|i| json!({ "head": text(i), "relation": yes(i), "tails": [text(i + 1)], "right": 0 }));
 }
 
 /// Trains a program for an epoch of each stage.
@@ -201,7 +232,7 @@ fn programs_of_the_collection_train_as_they_stand() {
     data(&folder.path().join("data"));
     let base = folder.path().join("specs");
     std::fs::create_dir(&base).expect("made");
-    for name in ["slot_gated", "head_selection", "cutoff", "many_task", "adversarial", "slu"] {
+    for name in ["slot_gated", "head_selection", "cutoff", "many_task", "adversarial", "slu", "many_to_many"] {
         trained(&specs.join(format!("{name}.mtl")), &base, &folder.path().join(name));
     }
 }

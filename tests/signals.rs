@@ -253,3 +253,102 @@ fn what_a_language_model_draws_is_replaced_where_it_differs() {
         }
     }
 }
+
+/// -(r - b) log p of what was drawn (Williams 1992), with each baseline.
+#[test]
+fn a_reward_counts_by_what_it_exceeds() {
+    let compiled = compiled(
+        "task t: classify(d.c) = d.a |> words |> mean_pool\nlet other = cosine(t.sample, t.probs)\n\
+         loss reward = mse(t.sample, t.probs)\nloss surprise = cross_entropy(t.sample, t.probs)\nloss level = other\n\
+         loss plain = reinforce(t, mse(t.sample, t.probs), baseline: none)\n\
+         loss among = reinforce(t, mse(t.sample, t.probs))\n\
+         loss given = reinforce(t, mse(t.sample, t.probs), baseline: other)\n\
+         loss own = reinforce(t, t.accuracy, baseline: none)\nloss right = cross_entropy(t.sample, t.gold)",
+    );
+    let [reward, surprise, level, plain, among, given, own, right] = &computed(&compiled, true, 4)[..] else { panic!() };
+    let close = |a: f32, b: f32| assert!((a - b).abs() < 1e-5 + 1e-4 * b.abs(), "{a} for {b}");
+    let all: f32 = reward.iter().sum();
+    for i in 0..4 {
+        close(plain[i], reward[i] * surprise[i]);
+        close(among[i], (reward[i] - (all - reward[i]) / 3.0) * surprise[i]);
+        close(given[i], (reward[i] - level[i]) * surprise[i]);
+        // A figure of the task itself is that of its sample: right where that is the gold.
+        close(own[i], if right[i] < 1.0 { surprise[i] } else { 0.0 });
+    }
+    assert!(own.iter().any(|x| *x > 0.0) && own.contains(&0.0), "some draws are right: {own:?}");
+}
+
+/// No gold reaches the task's parameters but by way of the reward.
+#[test]
+fn a_task_learns_from_rewards_alone() {
+    let compiled = compiled(
+        "task t: classify(d.c) = d.a |> words |> mean_pool { weight: 0 }\nloss earn = reinforce(t, t.accuracy)\n\
+         train { epochs: 300  batch: 4  seed: 3  optimizer: adam(lr: 2e-2) }",
+    );
+    let mut program = training::program(&compiled).expect("a program");
+    let out = tempfile::tempdir().expect("a folder");
+    looping::train(&compiled.plan, &mut program, &feed(&compiled), &mut Silent, &looping::Options::new(out.path()))
+        .expect("trained");
+    let outcome = program.outcomes(0, &all(&compiled), &[0]).expect("outcomes").remove(0);
+    assert!(outcome.items.iter().all(|item| Some(&item.predicted) == item.gold.as_ref()));
+}
+
+/// Of a text that is drawn, -log p of its words and its end, as the loss of the same text as gold is.
+#[test]
+fn a_drawn_text_is_as_probable_as_the_decoder_says() {
+    let compiled = compiled(
+        "task t: generate(d.a) = d.c |> embed(6) { decoder: lstm(6)  max_length: 4 }\n\
+         loss plain = reinforce(t, t.rouge, baseline: none)\nloss among = reinforce(t, t.rouge)\n\
+         loss greedy = reinforce(t, t.rouge, baseline: t.rouge)",
+    );
+    let program = training::program(&compiled).expect("a program");
+    let node = |loss: usize| &program.plan.nodes[program.plan.losses[loss].node];
+    let [surprise, reward] = node(0).inputs[..] else { panic!("what is drawn, and its reward") };
+    let [states, drawn] = program.plan.nodes[surprise].inputs[..] else { panic!("states and the text") };
+    assert_eq!(program.plan.nodes[states].inputs[0], drawn);
+    let asked = [surprise, reward, drawn, program.plan.losses[0].node, program.plan.losses[1].node];
+    let mut rewarded = 0;
+    for seed in 0..6 {
+        let values = program.compute(&all(&compiled), &asked, true, seed).expect("computed");
+        let [surprise, reward, plain, among] = [asked[0], asked[1], asked[3], asked[4]].map(|at| numbers(&values[&at]));
+        let Value::Written { each, .. } = &values[&drawn] else { panic!("texts") };
+        let total: f32 = reward.iter().sum();
+        for i in 0..4 {
+            assert!((surprise[i] + each[i][0].log_p).abs() < 1e-4, "{} and {}", surprise[i], each[i][0].log_p);
+            assert!((plain[i] - reward[i] * surprise[i]).abs() < 1e-5);
+            assert!((among[i] - (reward[i] - (total - reward[i]) / 3.0) * surprise[i]).abs() < 1e-4);
+            rewarded += usize::from(reward[i] > 0.0);
+        }
+    }
+    assert!(rewarded > 0, "some draws have a word of the gold");
+}
+
+/// A relaxed sample of the words that are written is the temperature's softmax of logits and noise, one
+/// draw wherever it stands; what is made hard is a row of the table.
+#[test]
+fn words_that_are_written_can_be_drawn_with_a_gradient() {
+    let compiled = compiled(
+        "task t: generate(d.a) = d.c |> embed(6) { decoder: lstm(6)  head: words  max_length: 4 }\n\
+         task u: regress(d.n) = t.words(gumbel: 0.7, hard: true) |> mean_pool\n\
+         task v: regress(d.n) = t.words(gumbel: 0.7) |> mean_pool",
+    );
+    let program = training::program(&compiled).expect("a program");
+    let find = |hard: bool| {
+        let is = |node: &mtlc::plan::Node| {
+            node.op == "gumbel" && node.attrs.get("hard") == Some(&mtlc::plan::Attr::Bool(hard))
+        };
+        program.plan.nodes.iter().position(is).expect("a relaxed sample")
+    };
+    let (hard, soft) = (find(true), find(false));
+    let of = |training, seed| program.compute(&all(&compiled), &[hard, soft], training, seed).expect("computed");
+    let values = of(true, 1);
+    let width = program.plan.nodes[hard].width;
+    for row in numbers(&values[&hard]).chunks_exact(width) {
+        assert!(row.iter().filter(|p| (**p - 1.0).abs() < 1e-6).count() == 1, "{row:?}");
+    }
+    for row in numbers(&values[&soft]).chunks_exact(width) {
+        assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-5 && row.iter().all(|p| *p < 1.0), "{row:?}");
+    }
+    assert_ne!(numbers(&values[&soft]), numbers(&of(true, 2)[&soft]));
+    assert_eq!(numbers(&of(false, 1)[&soft]), numbers(&of(false, 2)[&soft]), "nothing is drawn at prediction");
+}

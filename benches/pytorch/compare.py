@@ -22,6 +22,7 @@ DATA = {
     "atis": ["atis", "4478", "900", "120", "21"],
     "ewt": ["ewt", "4000", "9000", "50", "21"],
     "conll2000": ["conll2000", "8936", "19000", "22", "21"],
+    "multi30k": ["multi30k", "8000", "8000", "0", "0"],
 }
 
 # Name: model, data, settings of the program, steps of a round, dropout, learning rate, clip.
@@ -33,6 +34,7 @@ CASES = {
 CASES |= {
     f"encoder {data}": ("encoder", data, {"size": 32}, 8, 0.1, 5e-5, 1.0) for data in ("atis", "ewt")
 }
+CASES["translate"] = ("translate", "multi30k", {"size": 64}, 6, 0.1, 5e-4, 1.0)
 CASES["crf"] = ("crf", "conll2000", {}, 20, 0.3, 1e-3, 5.0)
 
 # Prediction: model, data, settings, examples of a batch, batches of a round.
@@ -41,6 +43,11 @@ PREDICTIONS = {
     for name, model, data, settings in (("slu 128", "slu", "atis", {"width": 128}), ("slu 256", "slu", "atis", {"width": 256}), ("encoder", "encoder", "atis", {}))
     for size, count in ((1, 200), (64, 40))
 }
+
+PREDICTIONS["translate, beam 5, x 64"] = ("translate", "multi30k", {}, 64, 2)
+
+# Models without a packed form, and those of which each place counts alone.
+PADDED = {"encoder", "translate"}
 
 AGREE = 20
 
@@ -97,7 +104,7 @@ def agree(steps, name, case, folder):
     """The largest relative difference of the first losses."""
     dump, ours = dumped(steps, name, case, folder, AGREE, 0.0)
     # A padded batch gives the backward LSTM another start; only the Transformer does not care.
-    form = "padded" if case[0] == "encoder" else "packed"
+    form = "padded" if case[0] in PADDED else "packed"
     other = torch(form, case, folder, AGREE, 0.0, dump)
     theirs = other.round()["losses"]
     other.end()
@@ -140,7 +147,7 @@ def predict(asked, name, case, forms):
         arguments = [model, form, count, dump, asked.folder / data / "slu"]
         contenders[form] = Contender([sys.executable, HERE / "infer.py", *map(str, arguments)])
     # A padded batch gives the backward LSTM another start.
-    exact = contenders["padded" if model == "encoder" or size == 1 else "packed"].first["intents"]
+    exact = contenders["padded" if model in PADDED or size == 1 else "packed"].first["intents"]
     same = [ours[: len(theirs)] == theirs for ours, theirs in zip(kept, exact)]
     return f"{sum(same)} of {len(same)}", *race(contenders, asked.rounds)
 
@@ -165,7 +172,7 @@ def main():
     for name, case, run in cases:
         if asked.only not in name:
             continue
-        forms = [f for f in all_forms if f != "packed" or case[0] != "encoder"]
+        forms = [f for f in all_forms if f != "packed" or case[0] not in PADDED]
         agreed, speeds, peaks = run(asked, name, case, forms)
         median = {n: statistics.median(s) for n, s in speeds.items()}
         best = max((n for n in median if n != "mtlc"), key=median.get)

@@ -1,4 +1,5 @@
-"""Utterances of the lengths that ATIS, the English Web Treebank and CoNLL-2000 have, for `compare.sh`.
+"""Utterances of the lengths that ATIS, the English Web Treebank and CoNLL-2000 have, and pairs of
+sentences of the lengths of Multi30k in pieces of words, for `compare.sh`.
 
 Words and labels are drawn at random: how long a step takes depends on lengths and sizes alone.
 """
@@ -23,10 +24,25 @@ def length(rng, kind):
     return 10 * ten + rng.randint(1, 10)
 
 
+def pairs(folder, count, words):
+    """Sentences of 14 pieces on average, each with another of about its length."""
+    rng = random.Random(7)
+    draw = lambda n: " ".join(f"w{rng.randrange(words)}" for _ in range(n)) + "\n"
+    lengths = [max(4, min(40, round(rng.gauss(14, 4.5)))) for _ in range(count)]
+    both = [(draw(n), draw(max(4, n + round(rng.gauss(0, 1.5))))) for n in lengths]
+    # Every word stands on both sides.
+    every = [" ".join(f"w{i}" for i in range(first, min(first + 40, words))) + "\n" for first in range(0, words, 40)]
+    both += [(text, text) for text in every]
+    for name, texts in zip(("source", "target"), zip(*both)):
+        (folder / name).write_text("".join(texts))
+
+
 def main(folder, kind, count, words, slots, intents):
     rng = random.Random(7)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    if kind == "multi30k":
+        return pairs(folder, count, words)
     tags = ["O"] + [f"{b}-{i}" for i in range(slots // 2) for b in "BI"]
     with open(folder / "seq.in", "w") as texts, open(folder / "seq.out", "w") as outs, open(folder / "label", "w") as labels:
         for i in range(count):

@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
+import translate
 from models import MODELS
 
 
@@ -55,8 +56,13 @@ def main(name, form, steps, dump, data, drop, lr, clip):
     torch.set_num_threads(int(os.environ.get("THREADS", os.cpu_count())))
     torch.manual_seed(1)
     dump, data = Path(dump), Path(data)
-    made = batches(dump, data, name != "crf")
-    model = MODELS[name](load_file(dump / "model.safetensors"), float(drop), form == "packed")
+    weights = load_file(dump / "model.safetensors")
+    if name == "translate":
+        made = translate.batches(dump, data)
+        model = translate.Translate(weights, float(drop), translate.rows_of(dump)[1])
+    else:
+        made = batches(dump, data, name != "crf")
+        model = MODELS[name](weights, float(drop), form == "packed")
     model.train()
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=float(lr), weight_decay=0.01, fused=True)

@@ -16,7 +16,7 @@ sys.dont_write_bytecode = True
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from makers import emotions, home, pairs, parsing, reviews, shop  # noqa: E402
+from makers import diary, emotions, home, pairs, parsing, reviews, shop  # noqa: E402
 
 MAKERS = {
     "home": home,
@@ -25,6 +25,7 @@ MAKERS = {
     "pairs": pairs,
     "emotions": emotions,
     "shop": shop,
+    "diary": diary,
 }
 
 

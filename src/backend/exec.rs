@@ -14,6 +14,7 @@ use super::looked::Looked;
 use super::perturb::Perturbations;
 use super::schedule::{Ask, Schedule, Work};
 use super::{Grads, Param, Rows, Value};
+use crate::data::pretrained::pieces::{Split, WordPieces};
 use crate::data::spec::FieldType;
 use crate::data::{Batch, FieldBatch, Labelled, Lexicon, Schema, View};
 use crate::ops;
@@ -40,12 +41,19 @@ pub struct Program {
     schedules: Mutex<Schedules>,
     /// What parameters were when the last turn ended, of those that something compares with it.
     kept: HashMap<usize, Tensor>,
+    /// For label spaces of words, the numbers of their labels, by what asks for them.
+    listed: Mutex<Lists>,
+    /// The tokenizers of pretrained encoders, in the plan's order.
+    pieces: Vec<Arc<WordPieces>>,
     /// What layers make of tables, if no parameter changes any more.
     settled: Option<Projections>,
     /// The nodes that read a value which `perturb` marks.
     pub(super) perturbed: Vec<bool>,
     pub(super) perturbations: Perturbations,
 }
+
+/// By space, and the vocabulary whose rows they are, if not those of the lexicon.
+type Lists = HashMap<(usize, Option<usize>), Arc<Vec<u32>>>;
 
 /// Schedules by what is asked for and mode.
 type Schedules = HashMap<(Vec<Ask>, bool), Arc<Schedule>>;
@@ -87,6 +95,8 @@ impl Program {
             constraints,
             schedules: Mutex::default(),
             kept: HashMap::new(),
+            listed: Mutex::default(),
+            pieces: Vec::new(),
             settled: None,
             perturbed,
             perturbations: Perturbations::default(),
@@ -97,6 +107,11 @@ impl Program {
     /// is computed once.
     pub fn settled(self) -> Self {
         Self { settled: Some(Projections::default()), ..self }
+    }
+
+    /// The same with the tokenizers of its pretrained encoders.
+    pub fn with_pieces(self, pieces: Vec<Arc<WordPieces>>) -> Self {
+        Self { pieces, ..self }
     }
 
     /// Keeps what the parameters are that something compares with it: a turn has ended.
@@ -335,13 +350,51 @@ impl<'a> Run<'a> {
         labels.iter().map(|label| word(label).map_or(super::NO_LABEL, |word| lexicon.intern(word))).collect()
     }
 
+    /// The labels of the node's space as words of the lexicon, the unknown one among them.
+    pub fn lexicon_of_labels(&self) -> Arc<Vec<u32>> {
+        self.listed(None, |word| word)
+    }
+
+    /// The rows of the node's vocabulary that the labels of its space have.
+    pub fn rows_of_labels(&self) -> Arc<Vec<u32>> {
+        let vocab = &self.program.schema.vocabs[self.int("vocab")];
+        self.listed(Some(self.int("vocab")), |word| vocab.row(word))
+    }
+
+    fn listed(&self, vocab: Option<usize>, of: impl Fn(u32) -> u32) -> Arc<Vec<u32>> {
+        let (space, lexicon) = (self.int("space"), &self.program.lexicon);
+        let mut lists = self.program.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        let labels = || self.program.schema.spaces[space].labels.iter();
+        let list = || labels().map(|label| of(lexicon.intern(label))).collect::<Vec<u32>>().into();
+        lists.entry((space, vocab)).or_insert_with(list).clone()
+    }
+
+    /// The words of the run.
+    pub fn lexicon(&self) -> Arc<Lexicon> {
+        self.program.lexicon.clone()
+    }
+
+    /// The examples of the batch, by their places in the split.
+    pub fn example_ids(&self) -> &'a [u32] {
+        &self.batch.examples
+    }
+
+    /// Tokens of the longest text of a field, which is named by its data set and its place there.
+    pub fn longest(&self, field: &Attr) -> usize {
+        let Attr::List(pair) = field else { return 0 };
+        let [Attr::Int(data), Attr::Int(field)] = pair[..] else { return 0 };
+        let info = self.program.schema.datasets.get(data as usize);
+        info.and_then(|info| info.fields.get(field as usize)).map_or(0, |field| field.max_tokens)
+    }
+
     /// A measure of each example, 0 where there is no gold.
     pub fn figure(&self, label: &Value, gold: &Value) -> Result<Value> {
         let labels = match self.node.attrs.get("space") {
             Some(_) => self.program.schema.spaces[self.int("space")].labels.as_slice(),
             None => &[],
         };
-        let each = super::model::measured(self.str("kind"), self.str("metric"), labels, (label, gold))?;
+        let speech = self.program.detokenizer(self.node, self.batch.data);
+        let each = super::model::measured(self.str("kind"), self.str("metric"), labels, (label, gold), &speech)?;
         let rows = Rows::examples(each.len());
         Ok(Value::float(Tensor::from_vec(each, (rows.batch, 1), self.device)?, &rows.into()))
     }
@@ -367,6 +420,16 @@ impl<'a> Run<'a> {
     pub fn vocabulary_rows(&self, ids: &[u32]) -> Arc<Vec<u32>> {
         let vocab = &self.program.schema.vocabs[self.int("vocab")];
         Arc::new(ids.iter().map(|id| vocab.row(*id)).collect())
+    }
+
+    /// The pieces of words by the tokenizer of the node's encoder; a dropped word is masked.
+    pub fn split(&self, ids: &[u32], lexicon: &Lexicon, rows: &Rows) -> Result<Split> {
+        let Some(pieces) = self.program.pieces.get(self.int("encoder")) else { bail!("an encoder has no tokenizer") };
+        let words: Vec<Option<Arc<str>>> =
+            ids.iter().map(|id| (*id != super::NO_LABEL).then(|| lexicon.word(*id))).collect();
+        let Some(texts) = rows.inner() else { bail!("an encoder reads texts") };
+        let text = |w: &[u32]| words[w[0] as usize..w[1] as usize].iter().map(Option::as_deref).collect();
+        pieces.split(texts.windows(2).map(text), self.bool("pieces")).map_err(candle_core::Error::msg)
     }
 
     /// Rows of the node's table as they are, where predictions share common values.

@@ -7,12 +7,13 @@ use candle_core::backprop::GradStore;
 use candle_core::{Result, Tensor};
 
 use super::exec::{Part, Program, Values, numbers};
+use super::value::Text;
 use super::votes::{labels_voted, vote};
 use super::{Grads, NO_LABEL, Param, Value};
-use crate::data::{Batch, Labelled, Relation};
-use crate::plan::{TaskOn, TaskPlan};
+use crate::data::{Batch, Detokenizer, Labelled, Lexicon, Relation};
+use crate::plan::{Attr, Node as PlanNode, TaskOn, TaskPlan};
 use crate::train::metrics::{self, Context};
-use crate::train::trainee::{Answer, Asked, Judged, Linked, LossSource, LossTerm, Node, Outcome, Trainee};
+use crate::train::trainee::{Answer, Asked, Judged, Linked, LossSource, LossTerm, Node, Outcome, Trainee, Written};
 
 impl Trainee for Program {
     type Batch = Batch;
@@ -116,6 +117,17 @@ impl Program {
         on.iter().map(|(task, on)| self.outcome(*task, on, batch, &values)).collect()
     }
 
+    /// How the text of a node is put together from its words on a data set.
+    pub(super) fn detokenizer(&self, node: &PlanNode, data: usize) -> Detokenizer {
+        let fields = match node.attrs.get("fields") {
+            Some(Attr::List(fields)) => fields.iter().filter_map(pair).collect(),
+            _ => Vec::new(),
+        };
+        let field = fields.iter().find(|field| field.0 == data).or(fields.first());
+        let of = |(data, field): &(usize, usize)| self.schema.detokenizer(&self.plan.datasets[*data], *field);
+        field.map_or_else(Detokenizer::default, of)
+    }
+
     fn item_on(&self, item: usize, data: usize) -> bool {
         self.plan.losses[item].data.is_none_or(|d| d == data)
     }
@@ -147,8 +159,9 @@ impl Program {
 
     fn outcome(&self, task: usize, on: &TaskOn, batch: &Batch, values: &HashMap<usize, Value>) -> Result<Outcome> {
         let plan = &self.plan.tasks[task];
-        let predicted = answers(&plan.kind, &values[&on.label])?;
-        let gold = on.gold.map(|g| gold_answers(&plan.kind, &values[&g])).transpose()?;
+        let speech = self.detokenizer(&self.plan.nodes[on.label], on.data);
+        let predicted = answers(&plan.kind, &values[&on.label], &speech)?;
+        let gold = on.gold.map(|g| gold_answers(&plan.kind, &values[&g], &speech)).transpose()?;
         let confidence = confidences(plan, on, values)?;
         let items = predicted.into_iter().enumerate().map(|(i, predicted)| Judged {
             predicted,
@@ -160,6 +173,17 @@ impl Program {
             loss = numbers(values[&node].tensor()?)?.iter().map(|x| f64::from(*x)).sum();
         }
         Ok(Outcome { task, examples: batch.examples.clone(), items: items.collect(), loss })
+    }
+}
+
+/// A data set and the place of a field in it, as attributes have them.
+fn pair(of: &Attr) -> Option<(usize, usize)> {
+    match of {
+        Attr::List(pair) => match pair[..] {
+            [Attr::Int(data), Attr::Int(field)] => Some((data as usize, field as usize)),
+            _ => None,
+        },
+        _ => None,
     }
 }
 
@@ -187,16 +211,22 @@ fn with_gold(gold: &Value) -> Result<Vec<bool>> {
 const TAGGED: &[&str] = &["tag", "lm", "mlm", "detect", "distill"];
 
 /// A measure of each example of a task of this kind, 0 where there is no gold.
-pub(super) fn measured(kind: &str, name: &str, labels: &[String], (label, gold): (&Value, &Value)) -> Result<Vec<f32>> {
+pub(super) fn measured(
+    kind: &str,
+    name: &str,
+    labels: &[String],
+    (label, gold): (&Value, &Value),
+    speech: &Detokenizer,
+) -> Result<Vec<f32>> {
     let Some(metric) = metrics::metric(name) else { candle_core::bail!("no measure is named '{name}'") };
     let context = Context { labels, classes: labels.len(), loss: 0.0, k: 3 };
-    let each = answers(kind, label)?.into_iter().zip(gold_answers(kind, gold)?);
+    let each = answers(kind, label, speech)?.into_iter().zip(gold_answers(kind, gold, speech)?);
     let judged = each.map(|(predicted, gold)| Judged { predicted, gold, confidence: None });
-    Ok(judged.map(|item| metric.value(&[item], &context) as f32).collect())
+    Ok(judged.map(|item| metric.of_one(&item, &context) as f32).collect())
 }
 
 /// What a task says of each example.
-fn answers(kind: &str, value: &Value) -> Result<Vec<Answer>> {
+fn answers(kind: &str, value: &Value, speech: &Detokenizer) -> Result<Vec<Answer>> {
     Ok(match value {
         Value::Label { ids, rows, .. } => {
             let by_example = rows.by_example();
@@ -228,8 +258,22 @@ fn answers(kind: &str, value: &Value) -> Result<Vec<Answer>> {
         Value::Float { tensor, .. } => {
             numbers(tensor)?.chunks_exact(tensor.dim(1)?.max(1)).map(|row| Answer::Number(row[0])).collect()
         }
+        Value::Tokens { ids, lexicon, rows } => {
+            let texts = rows.by_example();
+            let text = |w: &[u32]| Answer::Text(text_of(&ids[w[0] as usize..w[1] as usize], lexicon, speech));
+            texts.windows(2).map(text).collect()
+        }
+        Value::Written { each, lexicon, .. } => {
+            let best = each.iter().map(|texts| texts.first().map_or(&[][..], |text| &text.words));
+            best.map(|words| Answer::Text(text_of(words, lexicon, speech))).collect()
+        }
         _ => Vec::new(),
     })
+}
+
+/// A text from its words.
+fn text_of(words: &[u32], lexicon: &Lexicon, speech: &Detokenizer) -> Written {
+    Written { text: speech.of_ids(words, lexicon).into(), pieces: words.len() + 1 }
 }
 
 /// The pairs of an example with the spans that they are of.
@@ -242,16 +286,18 @@ fn linked(pairs: &Option<Vec<Relation>>, spans: &Option<Vec<Labelled>>) -> Vec<L
     pairs.iter().flatten().filter_map(one).collect()
 }
 
-fn gold_answers(kind: &str, value: &Value) -> Result<Vec<Option<Answer>>> {
+fn gold_answers(kind: &str, value: &Value, speech: &Detokenizer) -> Result<Vec<Option<Answer>>> {
     let known = |answer: &Answer| match answer {
         Answer::Class(id) => *id != NO_LABEL,
         Answer::Tags(ids) => ids.iter().any(|id| *id != NO_LABEL),
         Answer::Number(x) => !x.is_nan(),
         Answer::Labels(_) | Answer::Spans(_) | Answer::Relations(_) => true,
+        Answer::Text(text) => text.pieces > 1,
         Answer::Tree(nodes) => nodes.iter().any(|node| node.head != NO_LABEL),
         Answer::Scores(grades) => grades.iter().any(|grade| !grade.is_nan()),
     };
-    let mut found: Vec<Option<Answer>> = answers(kind, value)?.into_iter().map(|a| known(&a).then_some(a)).collect();
+    let mut found: Vec<Option<Answer>> =
+        answers(kind, value, speech)?.into_iter().map(|a| known(&a).then_some(a)).collect();
     if matches!(kind, "multilabel" | "spans" | "relate") {
         for (answer, has) in found.iter_mut().zip(with_gold(value)?) {
             if !has {
@@ -262,8 +308,13 @@ fn gold_answers(kind: &str, value: &Value) -> Result<Vec<Option<Answer>>> {
     Ok(found)
 }
 
-/// The mean probability of what was predicted, over the places of each example.
+/// The mean probability of what was predicted, over the places of each example; of a text the
+/// geometric mean over its words and its end.
 fn confidences(task: &TaskPlan, on: &TaskOn, values: &HashMap<usize, Value>) -> Result<Option<Vec<f32>>> {
+    if let Value::Written { each, .. } = &values[&on.label] {
+        let p = |text: &Text| (text.log_p / (text.words.len() + 1) as f32).exp();
+        return Ok(Some(each.iter().map(|texts| texts.first().map_or(0.0, p)).collect()));
+    }
     let Some(Value::Float { tensor, rows }) = on.probs.and_then(|p| values.get(&p)) else { return Ok(None) };
     let width = tensor.dim(1)?;
     let p = numbers(tensor)?;

@@ -10,12 +10,26 @@ use super::{Grads, Param};
 use crate::data::Vectors;
 use crate::plan::{Init, ParamPlan, Plan};
 
+/// The numbers of a tensor of a pretrained encoder.
+pub type Published<'a> = &'a dyn Fn(usize, &str) -> Result<Option<Vec<f32>>>;
+
 /// Makes all parameters; draws depend on the seed and each parameter's name alone. `vectors`
-/// are the word vectors of each vocabulary that has some.
-pub fn make(plan: &Plan, vectors: &[Option<Vectors>], seed: u64, device: &Device) -> Result<(Vec<Param>, Arc<Grads>)> {
+/// are the word vectors of each vocabulary that has some, and `published` gives the numbers of a
+/// pretrained encoder's tensor, or none where a run's weights take their place.
+pub fn make(
+    plan: &Plan,
+    vectors: &[Option<Vectors>],
+    published: Published<'_>,
+    seed: u64,
+    device: &Device,
+) -> Result<(Vec<Param>, Arc<Grads>)> {
     let mut named = Vec::with_capacity(plan.params.len());
     for param in &plan.params {
-        let numbers = first_values(param, vectors, seed);
+        let of_encoder = match &param.init {
+            Init::Pretrained { encoder, tensor, .. } => published(*encoder, tensor)?,
+            _ => None,
+        };
+        let numbers = of_encoder.unwrap_or_else(|| first_values(param, vectors, seed));
         named.push((param.name.clone(), Tensor::from_vec(numbers, param.shape.as_slice(), device)?));
     }
     flat_params(named)
@@ -25,7 +39,7 @@ fn first_values(param: &ParamPlan, vectors: &[Option<Vectors>], seed: u64) -> Ve
     let shape = &param.shape;
     let draw = |kind: init::Init| init::init(&kind, shape, seed, &param.name);
     match &param.init {
-        Init::Zeros => draw(init::Init::Zeros),
+        Init::Zeros | Init::Pretrained { .. } => draw(init::Init::Zeros),
         Init::Ones => draw(init::Init::Ones),
         Init::Constant(c) => draw(init::Init::Constant(*c)),
         Init::Uniform(a) => draw(init::Init::Uniform { low: -a, high: *a }),

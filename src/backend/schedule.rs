@@ -94,7 +94,9 @@ fn needed_inputs(node: &Node, training: bool) -> &[usize] {
         ("train_only", true) => &node.inputs[..1],
         ("train_only", false) => &node.inputs[node.inputs.len() - 1..],
         // In training gold is fed back, and labels follow from what that gave; gold spans are given.
-        ("feedback_path" | "feedback_label" | "given_spans", true) => &node.inputs[node.inputs.len() - 1..],
+        ("feedback_path" | "feedback_label" | "given_spans" | "handed_states", true) => {
+            &node.inputs[node.inputs.len() - 1..]
+        }
         (_, true) => &node.inputs,
         (op, false) => crate::ops::read_at_prediction(op, &node.inputs),
     }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use candle_core::{Result, Tensor};
 
 use super::looked::Looked;
-use super::rows::Rows;
+use super::rows::{Offsets, Rows};
 use crate::data::lexicon::Lexicon;
+use crate::data::pretrained::pieces::Split;
 use crate::data::value::{Labelled, Relation};
 
 /// A computed value with its rows.
@@ -64,6 +65,17 @@ pub enum Value {
         /// The examples.
         rows: Arc<Rows>,
     },
+    /// States of the pieces of a pretrained encoder, special ones with them.
+    Encoded {
+        /// `[pieces, width]`.
+        states: Tensor,
+        /// Which pieces are which words.
+        split: Arc<Split>,
+        /// The windows that pieces look around in.
+        windows: Offsets,
+        /// How words group.
+        rows: Arc<Rows>,
+    },
     /// Words, as indices into the run's lexicon.
     Tokens {
         /// Indices into the lexicon.
@@ -73,8 +85,28 @@ pub enum Value {
         /// How places group.
         rows: Arc<Rows>,
     },
+    /// What a decoder wrote about each example, the best first.
+    Written {
+        /// The texts of each example.
+        each: Arc<Vec<Vec<Text>>>,
+        /// The words.
+        lexicon: Arc<Lexicon>,
+        /// The examples.
+        rows: Arc<Rows>,
+    },
     /// A number that belongs to no example, such as `l2(layer)`; shape `[]`.
     Scalar(Tensor),
+}
+
+/// A text that a decoder wrote.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Text {
+    /// Its words, as indices into the run's lexicon.
+    pub words: Vec<u32>,
+    /// log p of its words and its end.
+    pub log_p: f32,
+    /// By what it is ranked.
+    pub score: f32,
 }
 
 impl Value {
@@ -118,7 +150,9 @@ impl Value {
             | Value::Tree { rows, .. }
             | Value::Spans { rows, .. }
             | Value::Relations { rows, .. }
-            | Value::Tokens { rows, .. } => Some(rows),
+            | Value::Encoded { rows, .. }
+            | Value::Tokens { rows, .. }
+            | Value::Written { rows, .. } => Some(rows),
             Value::Scalar(_) => None,
         }
     }
@@ -162,8 +196,12 @@ impl Value {
                 let (each, spans) = (each[examples.clone()].to_vec(), spans[examples].to_vec());
                 Value::Relations { each: each.into(), spans: spans.into(), rows }
             }
+            Value::Encoded { .. } => candle_core::bail!("the states of pieces cannot be cut"),
             Value::Tokens { ids, lexicon, .. } => {
                 Value::Tokens { ids: ids[places].to_vec().into(), lexicon: lexicon.clone(), rows }
+            }
+            Value::Written { each, lexicon, .. } => {
+                Value::Written { each: each[examples].to_vec().into(), lexicon: lexicon.clone(), rows }
             }
             Value::Scalar(_) => self.clone(),
         })

@@ -61,6 +61,12 @@ pub enum Command {
     /// Predicts with a saved run, line by line, in input order.
     #[command(after_help = "Example: echo 'wake me at seven' | mtlc predict runs/slu -")]
     Predict(Predict),
+    /// Writes texts with a saved run: one text a line in, one a line out, in input order.
+    #[command(after_help = "Example: echo 'two dogs play' | mtlc generate runs/translate - --beam 5")]
+    Generate(Generate),
+    /// Writes a pretrained encoder of a saved run as it was published: configuration, tokenizer, weights.
+    #[command(after_help = "Example: mtlc export runs/slu encoder")]
+    Export(Export),
     /// Serves an editor over the standard streams, by the Language Server Protocol.
     #[command(after_help = "Example: an editor starts it; docs/editors.md says how")]
     Lsp {
@@ -140,6 +146,9 @@ pub struct ProgramArgs {
     /// Folder that data paths are relative to; the program's own when left out.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// Fetches nothing from the hub: pretrained encoders come from folders and the cache. `HF_HUB_OFFLINE` says the same.
+    #[arg(long)]
+    pub offline: bool,
 }
 
 /// What `compile` and `run` leave out on the way to a plan.
@@ -269,6 +278,81 @@ pub struct Predict {
     /// Examples computed at a time.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..))]
     pub batch: u64,
+}
+
+/// `mtlc generate`.
+#[derive(Debug, Args)]
+pub struct Generate {
+    /// Folder of the run.
+    pub run: PathBuf,
+    /// What to read; `-` is the standard input.
+    #[arg(default_value = "-")]
+    pub input: String,
+    /// How the input is written.
+    #[arg(long, value_enum, default_value_t = InputFormat::Text)]
+    pub format: InputFormat,
+    /// The task that writes, where several do.
+    #[arg(long)]
+    pub task: Option<String>,
+    /// Examples computed at a time.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..))]
+    pub batch: u64,
+    /// Looks for the likeliest text with that many hypotheses, instead of the program's number.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub beam: Option<u64>,
+    /// How much longer texts are preferred, instead of the program's.
+    #[arg(long, value_name = "ALPHA", value_parser = at_least_nothing)]
+    pub length_penalty: Option<f64>,
+    /// Words or pieces of a text at most.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_length: Option<u64>,
+    /// Draws texts instead of looking for the likeliest.
+    #[arg(long, conflicts_with_all = ["beam", "length_penalty"])]
+    pub sample: bool,
+    /// Divides logits by this; below 1 the likely becomes likelier.
+    #[arg(long, value_name = "T", requires = "sample", value_parser = above_nothing)]
+    pub temperature: Option<f64>,
+    /// Draws from that many of the likeliest words.
+    #[arg(long, value_name = "K", requires = "sample", value_parser = clap::value_parser!(u64).range(1..))]
+    pub top_k: Option<u64>,
+    /// Draws from the likeliest words that together have this probability.
+    #[arg(long, value_name = "P", requires = "sample", value_parser = share)]
+    pub top_p: Option<f64>,
+    /// Other draws for another number.
+    #[arg(long, value_name = "N", requires = "sample")]
+    pub seed: Option<u64>,
+}
+
+/// A number that is not negative.
+fn at_least_nothing(text: &str) -> Result<f64, String> {
+    number(text, |n| n >= 0.0, "a number that is not negative")
+}
+
+/// A number above 0.
+fn above_nothing(text: &str) -> Result<f64, String> {
+    number(text, |n| n > 0.0, "a number above 0")
+}
+
+/// A number above 0, at most 1.
+fn share(text: &str) -> Result<f64, String> {
+    number(text, |n| n > 0.0 && n <= 1.0, "a number above 0, at most 1")
+}
+
+fn number(text: &str, fits: impl Fn(f64) -> bool, what: &str) -> Result<f64, String> {
+    let read = text.parse::<f64>().ok().filter(|n| n.is_finite() && fits(*n));
+    read.ok_or_else(|| format!("it is {what}"))
+}
+
+/// `mtlc export`.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// Folder of the run.
+    pub run: PathBuf,
+    /// The folder that is written.
+    pub out: PathBuf,
+    /// The layer whose encoder it is, where there are several.
+    #[arg(long)]
+    pub layer: Option<String>,
 }
 
 /// `mtlc explain`.

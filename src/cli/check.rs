@@ -5,12 +5,19 @@ use serde_json::Value;
 use super::args::{Check, Format};
 use super::{Ended, Voice, out, print_diagnostics, say};
 use crate::diagnostics::{Diagnostic, render};
+use crate::driver::encoders::Hub;
 use crate::driver::{self, Failure, Settings};
 use crate::source::{Disk, SourceMap};
 
 /// Checks programs and prints what is wrong.
 pub fn run(args: &Check, voice: Voice) -> Ended {
+    let hub = match (args.no_data, args.program.offline) {
+        (true, _) => Hub::Later,
+        (_, true) => Hub::Offline,
+        _ => Hub::Online,
+    };
     let settings = Settings::parse(&args.program.set).map_err(Failure::from)?;
+    let settings = Settings { data: args.program.data.clone(), hub, ..settings };
     let mut ok = true;
     let mut printed: Vec<Vec<Value>> = Vec::new();
     for file in &args.files {

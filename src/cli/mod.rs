@@ -6,6 +6,8 @@ mod explain;
 mod fmt;
 mod new;
 #[cfg(feature = "train")]
+mod predict;
+#[cfg(feature = "train")]
 mod train;
 
 use std::io::{IsTerminal, Write};
@@ -126,7 +128,11 @@ fn run(command: Command, voice: Voice) -> Ended {
         #[cfg(feature = "train")]
         Command::Eval(args) => train::eval(&args, voice),
         #[cfg(feature = "train")]
-        Command::Predict(args) => train::predict(&args, voice),
+        Command::Predict(args) => predict::run(&args),
+        #[cfg(feature = "train")]
+        Command::Generate(args) => predict::generate(&args),
+        #[cfg(feature = "train")]
+        Command::Export(args) => train::export(&args, voice),
         #[cfg(feature = "lsp")]
         Command::Lsp { .. } => serve(),
         #[cfg(not(feature = "lsp"))]

@@ -1,21 +1,20 @@
-//! `mtlc compile`, `run`, `eval` and `predict`.
+//! `mtlc compile`, `run`, `eval` and `export`.
 
-use std::fs::File;
-use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::args::{Compile, Emit, Eval, InputFormat, PassArgs, Predict, ProgramArgs, Run, Split};
+use super::args::{Compile, Emit, Eval, Export, PassArgs, ProgramArgs, Run, Split};
 use super::{Ended, Voice, out, print_diagnostics, say};
-use crate::data::{Corpus, Inputs, Stream};
+use crate::data::{Corpus, LoadOptions};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::driver::compile::{Compiled, base_of, sealed};
+use crate::driver::encoders::Hub;
 use crate::driver::feed::CorpusFeed;
 use crate::driver::run::Folder;
 use crate::driver::training::{self, RunOptions};
-use crate::driver::{self, Failure, Loaded, Settings, predict};
+use crate::driver::{self, Failure, Loaded, Settings};
 use crate::report::html::Report;
 use crate::report::picture::{self, Graph};
 use crate::report::results::write_whole;
@@ -38,7 +37,8 @@ fn load(
     seed: Option<u64>,
     voice: Voice,
 ) -> Result<Loaded, Failure> {
-    let settings = Settings { seed, no_pass: passes.no_pass.clone(), ..Settings::parse(&args.set)? };
+    let hub = if args.offline { Hub::Offline } else { Hub::Online };
+    let settings = Settings { seed, no_pass: passes.no_pass.clone(), hub, ..Settings::parse(&args.set)? };
     let loaded = driver::load(file, &Disk, &settings, args.data.as_deref())?;
     print_diagnostics(&loaded.sources, &loaded.warnings, voice);
     Ok(loaded)
@@ -113,7 +113,8 @@ fn tree(file: &Path) -> Result<String, Failure> {
 }
 
 fn model(args: &Compile) -> Result<Model, Failure> {
-    let checked = driver::check(&args.file, &Disk, &Settings::parse(&args.program.set)?);
+    let settings = Settings { data: args.program.data.clone(), ..Settings::parse(&args.program.set)? };
+    let checked = driver::check(&args.file, &Disk, &settings);
     let failure = Failure { diagnostics: checked.diagnostics, sources: checked.sources };
     checked.model.ok_or(failure)
 }
@@ -292,7 +293,13 @@ pub fn eval(args: &Eval, _: Voice) -> Ended {
     let figures = training::on_large_stack(|| {
         let program = folder.load()?;
         let base = args.data.as_deref().map_or_else(|| program.plan.base.clone(), |d| base_of(&args.run, Some(d)));
-        let mut corpus = Corpus::load(&program.plan.datasets, &base, program.plan.train.seed, &program.lexicon)
+        // Texts are cut as in training, whatever the data is now.
+        let options = LoadOptions {
+            vocabs: &program.plan.vocabs,
+            known: &program.schema.tokenizers,
+            ..LoadOptions::new(&base, program.plan.train.seed)
+        };
+        let mut corpus = Corpus::load_with(&program.plan.datasets, options, &program.lexicon)
             .map_err(|d| placed_nowhere(d.into_iter().next()))?;
         corpus.bind(&program.schema);
         let feed = CorpusFeed { corpus: &corpus, schema: &program.schema };
@@ -329,65 +336,11 @@ fn placed_nowhere(d: Option<Diagnostic>) -> Diagnostic {
     d
 }
 
-/// `mtlc predict`.
-pub fn predict(args: &Predict, _: Voice) -> Ended {
-    let folder = Folder::open(&args.run)?;
-    let (stream, shown, live): (Stream, String, bool) = match args.input.as_str() {
-        "-" => (Box::new(BufReader::new(std::io::stdin())), "<stdin>".into(), !stdin_is_file()),
-        path => match File::open(path) {
-            Ok(file) => {
-                let live = !is_file(&file);
-                (Box::new(BufReader::new(file)), path.to_string(), live)
-            }
-            Err(e) => return Err(Diagnostic::placeless(codes::INPUT, format!("cannot read '{path}': {e}")).into()),
-        },
-    };
-    let inputs = match args.format {
-        InputFormat::Text => Inputs::Lines,
-        InputFormat::Jsonl => Inputs::Jsonl,
-        InputFormat::Conll => Inputs::Conll,
-    };
-    training::on_large_stack(|| {
-        let program = folder.load()?.settled();
-        let request = predict::Request { tasks: &args.tasks, inputs, shown: &shown, batch: args.batch as usize, live };
-        let mut stdout = std::io::stdout().lock();
-        let mut text = Vec::new();
-        let mut write = |answers: &predict::Answers<'_>| match print_answers(answers, &mut text, &mut stdout) {
-            Ok(()) => Ok(()),
-            // A reader that has seen enough is no mistake.
-            Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
-            Err(e) => Err(unwritable(Path::new("<stdout>"), &e)),
-        };
-        predict::predict(&program, stream, &request, &mut write).map(|_| ())
-    })?;
-    Ok(true)
-}
-
-/// Prints a JSON object a line, all at once: somebody may be waiting for them.
-fn print_answers(answers: &predict::Answers<'_>, text: &mut Vec<u8>, to: &mut impl Write) -> std::io::Result<()> {
-    text.clear();
-    for line in answers.lines() {
-        serde_json::to_writer(&mut *text, &line)?;
-        text.push(b'\n');
+/// `mtlc export`.
+pub fn export(args: &Export, voice: Voice) -> Ended {
+    let layer = driver::export::encoder(&args.run, args.layer.as_deref(), &args.out)?;
+    if !voice.quiet {
+        say(&format!("the encoder of '{layer}' is in `{}`\n", args.out.display()));
     }
-    to.write_all(text)?;
-    to.flush()
-}
-
-/// Whether a file is on the disk, where all of it can be read at once, and no pipe.
-fn is_file(file: &File) -> bool {
-    file.metadata().is_ok_and(|m| m.is_file())
-}
-
-/// The same of the standard input.
-#[cfg(unix)]
-fn stdin_is_file() -> bool {
-    use std::os::fd::AsFd;
-    std::io::stdin().as_fd().try_clone_to_owned().is_ok_and(|fd| is_file(&fd.into()))
-}
-
-/// The same of the standard input, where nobody says.
-#[cfg(not(unix))]
-fn stdin_is_file() -> bool {
-    false
+    Ok(true)
 }

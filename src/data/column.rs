@@ -38,6 +38,14 @@ impl Column {
         decode(&self.ty, &self.words[self.offsets[i]..self.offsets[i + 1]])
     }
 
+    /// The same with other values.
+    pub fn map(&self, mut change: impl FnMut(FieldValue) -> FieldValue) -> Column {
+        let mut out = Column::new(&self.ty);
+        (0..self.len()).for_each(|i| out.push(&change(self.get(i))));
+        out.shrink();
+        out
+    }
+
     /// Gives its words and labels other numbers: `numbers` has the new one of each.
     pub fn renumber(&mut self, numbers: &[u32]) {
         let Self { ty, words, offsets, .. } = self;

@@ -9,8 +9,9 @@ use crate::diagnostics::{Diagnostic, codes};
 
 use super::batch::{Batch, View, pack, views};
 use super::lexicon::Lexicon;
-use super::load::{LARGE, LoadOptions, Splits, load};
+use super::load::{LoadOptions, Splits, load};
 use super::order::{BatchSize, epoch, evaluation};
+use super::pieces::{Slots, Tokenizer};
 use super::schema::Schema;
 use super::space::{Space, placed};
 use super::spec::{DataSpec, Split};
@@ -57,13 +58,14 @@ pub struct Corpus {
     /// What was wrong without being an error.
     pub warnings: Vec<Diagnostic>,
     lexicon: Arc<Lexicon>,
+    slots: Slots,
 }
 
 impl Corpus {
     /// Reads every data set; paths resolve against `base`, and `seed` draws `10% of train`.
     /// Errors of all data sets are reported together.
     pub fn load(specs: &[DataSpec], base: &Path, seed: u64, lexicon: &Arc<Lexicon>) -> Result<Corpus, Vec<Diagnostic>> {
-        Self::load_with(specs, LoadOptions { base, seed, large: LARGE }, lexicon)
+        Self::load_with(specs, LoadOptions::new(base, seed), lexicon)
     }
 
     /// As [`Corpus::load`], with all options.
@@ -72,9 +74,14 @@ impl Corpus {
         options: LoadOptions<'_>,
         lexicon: &Arc<Lexicon>,
     ) -> Result<Corpus, Vec<Diagnostic>> {
-        let mut found = Vec::new();
+        let slots = Slots::new(specs, options.vocabs);
+        slots.fill(options.known);
+        let mut found = slots.read(options.base);
+        if !found.is_empty() {
+            return Err(found);
+        }
         let mut datasets = Vec::with_capacity(specs.len());
-        for (index, (spec, splits)) in specs.iter().zip(load(specs, options, lexicon, &mut found)).enumerate() {
+        for (index, (spec, splits)) in specs.iter().zip(load(specs, options, lexicon, &slots, &mut found)).enumerate() {
             if let Some(splits) = splits {
                 let views = views(spec, &[]).into();
                 datasets.push(Dataset { index, spec: spec.clone(), splits, views, spaces: Vec::new() });
@@ -83,7 +90,29 @@ impl Corpus {
         if found.iter().any(Diagnostic::is_error) {
             return Err(found);
         }
-        Ok(Corpus { datasets, warnings: found, lexicon: lexicon.clone() })
+        let mut corpus = Corpus { datasets, warnings: found, lexicon: lexicon.clone(), slots };
+        corpus.cut()?;
+        Ok(corpus)
+    }
+
+    /// Trains the tokenizers that are not there yet, and cuts the words that were read into their pieces.
+    fn cut(&mut self) -> Result<(), Vec<Diagnostic>> {
+        for mut recut in self.slots.clone().train(self)? {
+            for (data, field) in recut.fields.clone() {
+                let dataset = &mut self.datasets[data];
+                let ty = dataset.spec.fields[field].ty.clone();
+                let splits = dataset.splits.iter_mut().flatten();
+                splits.for_each(|split| split.change(field, |value| recut.value(&ty, value, &self.lexicon)));
+            }
+        }
+        let named = |d: &&mut Dataset| d.spec.fields.iter().any(|f| self.slots.of(&d.spec.name, &f.name).is_some());
+        let measured = self.datasets.iter_mut().filter(named);
+        measured.into_iter().try_for_each(Dataset::measure).map_err(|d| vec![d])
+    }
+
+    /// The tokenizers of its fields.
+    pub fn tokenizers(&self) -> Vec<Arc<Tokenizer>> {
+        self.slots.tokenizers()
     }
 
     /// The words and labels of all data sets.
@@ -115,6 +144,14 @@ impl Corpus {
 }
 
 impl Dataset {
+    /// Takes the lengths of its examples anew.
+    fn measure(&mut self) -> Result<(), Diagnostic> {
+        for split in self.splits.iter_mut().flatten() {
+            placed(split.measure(), &self.spec)?;
+        }
+        Ok(())
+    }
+
     /// A split, if the data set has it.
     pub fn split(&self, portion: Portion) -> Option<&Stored> {
         self.splits[portion as usize].as_ref()

@@ -6,13 +6,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::formats;
-use super::spec::{DataSpec, FilePath, Format, Source, Split, VocabSpec};
+use super::spec::{DataSpec, FieldType, FilePath, Format, Source, Split, Tokens, VocabSpec};
 
-/// The BLAKE3 hash of every file that the data sets and word vectors are read from, by its name
-/// as messages show it.
+/// The BLAKE3 hash of every file that the data sets, tokenizers and word vectors are read from, by its
+/// name as messages show it.
 pub fn digests(specs: &[DataSpec], vocabs: &[VocabSpec], base: &Path) -> io::Result<BTreeMap<String, String>> {
     let vectors = vocabs.iter().filter_map(|v| v.vectors.as_ref()).map(|file| whole(file, base));
-    let files = specs.iter().flat_map(|spec| files(spec, base)).chain(vectors);
+    let tokenizers = specs.iter().flat_map(|spec| tokenizers(spec)).map(|file| whole(file, base));
+    let files = specs.iter().flat_map(|spec| files(spec, base)).chain(vectors).chain(tokenizers);
     files.map(|(path, shown)| Ok((shown, digest(&path)?))).collect()
 }
 
@@ -24,6 +25,16 @@ fn digest(path: &Path) -> io::Result<String> {
 
 fn whole(file: &FilePath, base: &Path) -> (PathBuf, String) {
     (base.join(&file.path), file.path.display().to_string())
+}
+
+/// The tokenizer files of a data set.
+fn tokenizers(spec: &DataSpec) -> impl Iterator<Item = &FilePath> {
+    spec.fields.iter().filter_map(|field| match &field.ty {
+        FieldType::Text { tokens: Tokens::File(file), .. } | FieldType::Texts { tokens: Tokens::File(file), .. } => {
+            Some(file)
+        }
+        _ => None,
+    })
 }
 
 /// The files of a data set: each as declared, or in `lines` one for each source.

@@ -12,8 +12,9 @@ use super::lexicon::Lexicon;
 use super::odd::Oddities;
 use super::parallel::parallel;
 use super::parse::{Need, Parser};
+use super::pieces::{Slots, Tokenizer};
 use super::random::Random;
-use super::spec::{DataSpec, FilePath, Split};
+use super::spec::{DataSpec, FilePath, Split, VocabSpec};
 use super::store::Stored;
 
 /// Splits whose files are together larger than this stay in their files. Their examples are parsed
@@ -32,6 +33,17 @@ pub struct LoadOptions<'a> {
     pub seed: u64,
     /// Splits of more bytes than this stay in their files.
     pub large: u64,
+    /// Fields whose texts reach one of these share a tokenizer, if they ask for equal ones.
+    pub vocabs: &'a [VocabSpec],
+    /// Tokenizers that are there already; others are trained or read.
+    pub known: &'a [Arc<Tokenizer>],
+}
+
+impl<'a> LoadOptions<'a> {
+    /// What most programs need: paths relative to `base`, and shares of train drawn by `seed`.
+    pub fn new(base: &'a Path, seed: u64) -> Self {
+        Self { base, seed, large: LARGE, vocabs: &[], known: &[] }
+    }
 }
 
 /// The train, dev and test examples of a data set.
@@ -43,13 +55,15 @@ pub fn load(
     specs: &[DataSpec],
     options: LoadOptions<'_>,
     lexicon: &Arc<Lexicon>,
+    slots: &Slots,
     out: &mut Vec<Diagnostic>,
 ) -> Vec<Option<Splits>> {
-    let parsers: Vec<_> = specs.iter().map(|spec| Parser::new(spec, lexicon, Need::Texts).map(Arc::new)).collect();
+    let parser = |spec| Parser::new(spec, lexicon, Need::Texts, slots).map(Arc::new);
+    let parsers: Vec<_> = specs.iter().map(parser).collect();
     let splits: Vec<(usize, &[FilePath])> = specs.iter().enumerate().flat_map(|(i, s)| own_files(i, s)).collect();
     let read = parallel(splits.len(), |i| {
         let (data, files) = splits[i];
-        parsers[data].as_ref().ok().map(|parser| read(&specs[data], files, options, parser.clone()))
+        parsers[data].as_ref().ok().map(|parser| read(&specs[data], files, options, parser.clone(), slots))
     });
     let mut read = splits.iter().map(|split| split.0).zip(read).peekable();
     let mut sets = Vec::with_capacity(specs.len());
@@ -83,10 +97,10 @@ struct ReadSplit {
     words: Arc<Lexicon>,
 }
 
-fn read(spec: &DataSpec, files: &[FilePath], options: LoadOptions<'_>, kept: Arc<Parser>) -> ReadSplit {
+fn read(spec: &DataSpec, files: &[FilePath], options: LoadOptions<'_>, kept: Arc<Parser>, slots: &Slots) -> ReadSplit {
     let words = Arc::new(Lexicon::default());
     let mut found = Vec::new();
-    let stored = match Parser::new(spec, &words, Need::Texts) {
+    let stored = match Parser::new(spec, &words, Need::Texts, slots) {
         Ok(parser) => Loader { spec, options, parser, kept, out: &mut found }.files(files),
         Err(_) => None,
     };

@@ -11,6 +11,7 @@ use super::file::Stream;
 use super::formats::{From, Input, Records, open};
 use super::lexicon::Lexicon;
 use super::parse::{Need, Parser};
+use super::pieces::Slots;
 use super::schema::Schema;
 use super::space::{Space, placed};
 use super::spec::{DataSpec, Format, Source};
@@ -45,6 +46,7 @@ pub struct Reader {
     records: Box<dyn Records>,
     parser: Parser,
     packer: Packer,
+    slots: Slots,
     next: u32,
 }
 
@@ -80,16 +82,19 @@ impl Reader {
     fn open(spec: &DataSpec, wanted: &Wanted<'_>, stream: Stream, lexicon: &Arc<Lexicon>) -> Read<Self> {
         let needed = needed(spec, wanted.fields)?;
         let spec = rewritten(spec, wanted.inputs, &needed);
-        let parser = Parser::new(&spec, lexicon, Need::Only(needed))?;
+        let slots = Slots::new(std::slice::from_ref(&spec), &[]);
+        let parser = Parser::new(&spec, lexicon, Need::Only(needed), &slots)?;
         let from = From::Stream(stream, wanted.shown.to_owned());
         let records = open(Input { spec: &spec, from, lenient: true })?;
         let views = views(&spec, &[]).into();
         let packer = Packer { spec, views, spaces: Vec::new(), data: 0 };
-        Ok(Self { records, parser, packer, next: 0 })
+        Ok(Self { records, parser, packer, slots, next: 0 })
     }
 
-    /// Makes batches show the same views as those of a corpus that is bound to this schema.
+    /// Makes batches show the same views as those of a corpus that is bound to this schema, and cuts
+    /// texts with its tokenizers.
     pub fn bind(mut self, schema: &Schema) -> Self {
+        self.slots.fill(&schema.tokenizers);
         let packer = &mut self.packer;
         packer.views = views(&packer.spec, &schema.spaces).into();
         packer.spaces = schema.spaces.clone();
@@ -167,8 +172,7 @@ fn needed(spec: &DataSpec, wanted: &[&str]) -> Read<Vec<bool>> {
         }
         let declared = &spec.fields[field];
         open.extend(declared.ty.along().and_then(find));
-        let template = declared.template.as_deref().unwrap_or("");
-        open.extend((0..spec.fields.len()).filter(|&f| template.contains(&format!("{{{}}}", spec.fields[f].name))));
+        open.extend(declared.template.iter().flat_map(|template| template.fields()).filter_map(find));
     }
     Ok(needed)
 }

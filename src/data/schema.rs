@@ -8,10 +8,12 @@ use serde::{Deserialize, Serialize};
 use crate::diagnostics::Diagnostic;
 
 use super::dataset::{Corpus, Dataset, Portion};
+use super::detokenize::Detokenizer;
 use super::leak;
 use super::lexicon::Lexicon;
+use super::pieces::Tokenizer;
 use super::space::{self, Space};
-use super::spec::{FieldSpec, FieldType, SpaceSpec, VocabSpec};
+use super::spec::{DataSpec, FieldSpec, FieldType, SpaceSpec, VocabSpec};
 use super::tally::{Tallies, Tally};
 use super::vectors::Vectors;
 use super::vocab::{self, Vocab};
@@ -25,6 +27,9 @@ pub struct Schema {
     pub vocabs: Vec<Arc<Vocab>>,
     /// In the order of the declarations.
     pub datasets: Vec<DataInfo>,
+    /// What cuts texts into pieces.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tokenizers: Vec<Arc<Tokenizer>>,
 }
 
 /// Sizes of a data set.
@@ -72,6 +77,14 @@ impl Schema {
         self.vocabs.iter_mut().for_each(|v| Arc::make_mut(v).attach(lexicon));
     }
 
+    /// What makes texts of the tokens of a field.
+    pub fn detokenizer(&self, data: &DataSpec, field: usize) -> Detokenizer {
+        let declared = &data.fields[field];
+        let own = (data.name.clone(), declared.name.clone());
+        let tokenizer = self.tokenizers.iter().find(|t| t.fields.contains(&own));
+        Detokenizer::new(&declared.ty, tokenizer)
+    }
+
     /// The space of this name.
     pub fn space(&self, name: &str) -> Option<&Arc<Space>> {
         self.spaces.iter().find(|s| s.name == name)
@@ -94,7 +107,7 @@ pub fn prepare(
     let tallies = Tallies::of(corpus)?;
     let mut errors = Vec::new();
     let mut warnings = Vec::new();
-    let mut schema = Schema::default();
+    let mut schema = Schema { tokenizers: corpus.tokenizers(), ..Schema::default() };
     let mut vectors = Vec::new();
     for spec in spaces {
         match space::build(spec, corpus, &tallies, &mut warnings) {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::template::Template;
 use crate::source::Span;
 
 /// A data set, or one member of a family of them.
@@ -30,7 +31,7 @@ pub struct DataSpec {
 }
 
 /// A path as written, with the place to blame when it is missing.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct FilePath {
     /// As written: relative to the folder of the `.mtl` file, or to `--data`.
     pub path: PathBuf,
@@ -84,7 +85,10 @@ pub struct FieldSpec {
     /// Columns or keys it is read from; its own name when it says none.
     pub sources: Vec<Source>,
     /// `"<2{tgt}> {source}"`: made from other fields instead.
-    pub template: Option<String>,
+    pub template: Option<Template>,
+    /// A text that is only gold: an example that has none trains other tasks.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
     /// Its place.
     pub span: Span,
 }
@@ -110,10 +114,10 @@ pub enum Tokens {
     Chars,
     /// Bytes.
     Bytes,
-    /// Byte-pair encoding with this many pieces; known to the checker.
+    /// Byte-pair encoding with at most this many pieces.
     Bpe(usize),
-    /// A tokenizer file; known to the checker.
-    File(String),
+    /// A tokenizer file.
+    File(FilePath),
 }
 
 /// What a field holds. Names refer to fields of the same data set.

@@ -58,7 +58,7 @@ impl Stored {
 
     /// Appends an example that reader `reader` gave.
     pub fn push(&mut self, reader: usize, record: &Record, values: &[FieldValue]) {
-        self.lengths.push(values.iter().map(FieldValue::tokens).max().unwrap_or(0) as u32);
+        self.lengths.push(length(values));
         self.reader.push(reader as u64);
         self.line.push(record.line);
         match &mut self.store {
@@ -67,6 +67,19 @@ impl Stored {
                 index.push(|file| record.at.get(file).copied().unwrap_or(0));
             }
         }
+    }
+
+    /// Gives a field of every example in memory another value; in files it is read as it should be.
+    pub fn change(&mut self, field: usize, change: impl FnMut(FieldValue) -> FieldValue) {
+        if let Store::Memory(columns) = &mut self.store {
+            columns[field] = columns[field].map(change);
+        }
+    }
+
+    /// Takes the lengths of the examples anew.
+    pub fn measure(&mut self) -> Read<()> {
+        self.lengths = (0..self.len()).map(|i| self.example(i).map(|values| length(&values))).collect::<Read<_>>()?;
+        Ok(())
     }
 
     /// Gives words and labels other numbers: `numbers` has the new one of each.
@@ -142,6 +155,11 @@ impl Stored {
         }
         some
     }
+}
+
+/// Tokens of an example: those of its longest text field.
+fn length(values: &[FieldValue]) -> u32 {
+    values.iter().map(FieldValue::tokens).max().unwrap_or(0) as u32
 }
 
 fn lock(reader: &Mutex<Box<dyn Records>>) -> std::sync::MutexGuard<'_, Box<dyn Records>> {

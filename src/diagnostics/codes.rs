@@ -75,6 +75,8 @@ codes! {
     DATA_EMPTY = "E0805", "a split without examples";
     DATA_ENCODING = "E0806", "a file that is not UTF-8";
     VECTORS = "E0807", "a file of word vectors that cannot be used";
+    PRETRAINED = "E0808", "a pretrained encoder that cannot be used";
+    TOKENIZER = "E0809", "a tokenizer that cannot be used";
     RUN_DIR = "E0901", "a run that cannot be read";
     CHECKPOINT = "E0902", "a checkpoint that is damaged";
     VERSION = "E0903", "a file made by another version of mtlc";
@@ -122,6 +124,8 @@ const USUAL_HELP: &[(Code, &str)] = &[
     (DATA_LABEL, "look at the column that the field reads, and at the type it is declared with"),
     (DATA_EMPTY, "name files that have examples, or take a smaller share"),
     (VECTORS, "each line holds a word and its numbers, with blanks between"),
+    (PRETRAINED, "name a folder with `config.json`, `model.safetensors` and `tokenizer.json`"),
+    (TOKENIZER, "name a `tokenizer.json` in the format of Hugging Face's `tokenizers`"),
     (SKIPPED, "mend them, or be content with the others"),
 ];
 

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::data::{Lexicon, Prepared, Schema};
+use crate::data::spec::VocabSpec;
+use crate::data::{Lexicon, Prepared, Schema, Tokenizer};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::plan::RunPlan;
 use crate::report::RunDir;
@@ -15,6 +16,24 @@ pub fn words(runs: &[RunPlan], prepared: &mut Prepared, lexicon: &Lexicon) -> Re
         words_of(run, prepared, lexicon).map_err(|d| vec![at(run, d)])?;
     }
     Ok(())
+}
+
+/// The tokenizers of the runs, for the fields whose texts reach a layer of theirs.
+pub fn tokenizers(runs: &[RunPlan], vocabs: &[VocabSpec]) -> Result<Vec<Arc<Tokenizer>>, Vec<Diagnostic>> {
+    let mut found = Vec::new();
+    for run in runs {
+        let owned = || vocabs.iter().filter_map(|vocab| Some((vocab, run.own(&vocab.name)?)));
+        if owned().next().is_none() {
+            continue;
+        }
+        let saved = RunDir::open(&run.folder).and_then(|dir| schema(&dir)).map_err(|d| vec![at(run, d)])?;
+        for (vocab, own) in owned() {
+            let known = saved.tokenizers.iter().find(|tokenizer| tokenizer.vocabs.iter().any(|name| name == own));
+            let fields = vocab.fields.clone();
+            found.extend(known.map(|tokenizer| Arc::new(tokenizer.of(fields))));
+        }
+    }
+    Ok(found)
 }
 
 fn words_of(run: &RunPlan, prepared: &mut Prepared, lexicon: &Lexicon) -> Result<(), Diagnostic> {

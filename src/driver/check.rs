@@ -2,8 +2,9 @@
 
 use rustc_hash::FxHashMap;
 use std::cell::OnceCell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::encoders::{Finder, Hub};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::sema::consts::Const;
 use crate::sema::known::Known;
@@ -23,6 +24,10 @@ pub struct Settings {
     pub seed: Option<u64>,
     /// Names of passes over the plan that are left out.
     pub no_pass: Vec<String>,
+    /// The folder that data paths are relative to, where it is not the program's.
+    pub data: Option<PathBuf>,
+    /// Where pretrained encoders on the hub may come from.
+    pub hub: Hub,
 }
 
 impl Settings {
@@ -152,7 +157,8 @@ pub fn check(entry: &Path, loader: &dyn Loader, settings: &Settings) -> Checked 
             return Checked { sources, model: None, known, diagnostics, notes, files, references };
         }
     };
-    let analysis = sema::check(program, &sources, overrides);
+    let find = Finder { data: settings.data.as_deref(), hub: settings.hub };
+    let analysis = sema::check(program, &sources, overrides, &find);
     let sema::Analysis { model, known, diagnostics, notes, files } = analysis;
     Checked { sources, model, known, diagnostics, notes, files, references: OnceCell::new() }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::sound;
-use crate::data::{self, Corpus, Lexicon, Schema, Vectors};
+use crate::data::{self, Corpus, Lexicon, LoadOptions, Schema, Vectors};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::plan::{Plan, lower, passes};
 use crate::sema::model::Model;
@@ -21,6 +21,9 @@ pub struct Compiled {
     pub schema: Schema,
     /// Word vectors of each vocabulary that has some.
     pub vectors: Vec<Option<Vectors>>,
+    /// The tokenizers of pretrained encoders, in the plan's order.
+    #[cfg(feature = "train")]
+    pub pieces: Vec<Arc<crate::data::pretrained::pieces::WordPieces>>,
     /// The words of the data.
     pub lexicon: Arc<Lexicon>,
     /// What is to be said about the data.
@@ -57,8 +60,10 @@ pub fn compile(model: &Model, base: &Path) -> Result<Compiled, Vec<Diagnostic>> 
 /// [`compile`] without some of the passes.
 pub fn compile_without(model: &Model, base: &Path, no_pass: &[String]) -> Result<Compiled, Vec<Diagnostic>> {
     let lexicon = Arc::new(Lexicon::default());
-    let mut corpus = Corpus::load(&model.datasets, base, model.train.seed, &lexicon)?;
     let (spaces, vocabs) = (lower::space_specs(model), lower::vocab_specs(model));
+    let known = super::brought::tokenizers(&model.runs, &vocabs)?;
+    let options = LoadOptions { vocabs: &vocabs, known: &known, ..LoadOptions::new(base, model.train.seed) };
+    let mut corpus = Corpus::load_with(&model.datasets, options, &lexicon)?;
     let mut prepared = data::prepare(&mut corpus, &spaces, &vocabs, base)?;
     super::brought::words(&model.runs, &mut prepared, &lexicon)?;
     let sizes = lower::Sizes {
@@ -85,7 +90,9 @@ fn usual_length(data: &data::Dataset) -> u32 {
 /// Reads the data of a plan that was made before.
 pub fn reload(plan: Plan, base: &Path) -> Result<Compiled, Vec<Diagnostic>> {
     let lexicon = Arc::new(Lexicon::default());
-    let mut corpus = Corpus::load(&plan.datasets, base, plan.train.seed, &lexicon)?;
+    let known = super::brought::tokenizers(&plan.runs, &plan.vocabs)?;
+    let options = LoadOptions { vocabs: &plan.vocabs, known: &known, ..LoadOptions::new(base, plan.train.seed) };
+    let mut corpus = Corpus::load_with(&plan.datasets, options, &lexicon)?;
     let mut prepared = data::prepare(&mut corpus, &plan.spaces, &plan.vocabs, base)?;
     super::brought::words(&plan.runs, &mut prepared, &lexicon)?;
     let spaces: Vec<usize> = prepared.schema.spaces.iter().map(|s| s.len()).collect();
@@ -98,6 +105,7 @@ pub fn reload(plan: Plan, base: &Path) -> Result<Compiled, Vec<Diagnostic>> {
         .help("compile the program again");
         return Err(vec![d]);
     }
+    super::encoders::unchanged(&plan).map_err(|d| vec![d])?;
     finish(plan, base, corpus, prepared, lexicon)
 }
 
@@ -118,6 +126,8 @@ fn finish(
         }
     }
     Ok(Compiled {
+        #[cfg(feature = "train")]
+        pieces: super::encoders::pieces(&plan, None).map_err(|d| vec![d])?,
         plan,
         base: base.to_path_buf(),
         corpus,

@@ -23,6 +23,8 @@ pub fn load(file: &Path, loader: &dyn Loader, settings: &Settings, data: Option<
     if file.extension().is_some_and(|e| e == "json") {
         return load_plan(file, settings, data);
     }
+    let hub = settings.hub.for_data();
+    let settings = &Settings { data: data.map(Path::to_path_buf), hub, ..settings.clone() };
     let mut checked = check(file, loader, settings);
     let failed = |checked: Checked| Failure { diagnostics: checked.diagnostics, sources: checked.sources };
     let Some(mut model) = checked.model.take() else { return Err(failed(checked)) };

@@ -8,6 +8,9 @@
 mod brought;
 pub mod check;
 pub mod compile;
+pub mod encoders;
+#[cfg(feature = "train")]
+pub mod export;
 pub mod failure;
 #[cfg(feature = "train")]
 pub mod feed;
@@ -20,6 +23,7 @@ pub mod predict;
 pub mod resume;
 #[cfg(feature = "train")]
 pub mod run;
+mod hub;
 mod sound;
 #[cfg(feature = "train")]
 pub mod training;

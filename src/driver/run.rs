@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::compile::{Compiled, read_plan, sealed};
+use super::encoders;
 use super::resume::{self, Digests};
 use super::training::{broken, device};
 use crate::backend::{exec::Program, params};
@@ -75,6 +76,7 @@ impl Folder {
         }
         self.write_json(&self.dir.vocabularies(), &compiled.schema)?;
         self.write_json(&self.dir.data(), digests)?;
+        encoders::keep(compiled, &self.dir)?;
         let plan = sealed(&compiled.plan).map_err(|e| Diagnostic::placeless(codes::BUG, format!("a plan: {e}")))?;
         self.dir.write(&self.dir.plan(), plan.as_bytes())
     }
@@ -116,8 +118,9 @@ impl Folder {
         self.fits(&schema, &plan)?;
         schema.attach(&lexicon);
         let device = device("cpu")?;
-        let made = params::make(&plan, &[], plan.train.seed, &device).map_err(|e| broken(&e))?;
-        let program = Program::new(plan, made, schema, lexicon, device);
+        let made = params::make(&plan, &[], &|_, _| Ok(None), plan.train.seed, &device).map_err(|e| broken(&e))?;
+        let pieces = encoders::pieces(&plan, Some(&self.dir))?;
+        let program = Program::new(plan, made, schema, lexicon, device).with_pieces(pieces);
         self.weights(&program, None)?;
         Ok(program)
     }

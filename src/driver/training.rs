@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use candle_core::Device;
 
 use super::compile::Compiled;
+use super::encoders;
 use super::feed::CorpusFeed;
 use super::run::Folder;
 use crate::backend::{exec::Program, params};
@@ -99,8 +100,11 @@ pub fn program(compiled: &Compiled) -> Result<Program, Diagnostic> {
     precision(&compiled.plan.train.precision)?;
     let device = device(&compiled.plan.train.device)?;
     let plan = compiled.plan.clone();
-    let made = params::make(&plan, &compiled.vectors, plan.train.seed, &device).map_err(|e| broken(&e))?;
+    let made = encoders::begun(&plan, |published| {
+        params::make(&plan, &compiled.vectors, published, plan.train.seed, &device)
+    })?;
     let program = Program::new(plan, made, compiled.schema.clone(), compiled.lexicon.clone(), device);
+    let program = program.with_pieces(compiled.pieces.clone());
     for run in &program.plan.runs {
         let load = || Folder::open(&run.folder)?.weights(&program, Some(run));
         load().map_err(|d| super::brought::at(run, d))?;

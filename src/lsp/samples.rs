@@ -101,7 +101,7 @@ fn labels(spec: &DataSpec, field: &str, base: &Path) -> Option<Vec<String>> {
         skip_malformed: true,
         ..spec.clone()
     };
-    let options = LoadOptions { base, seed: 0, large: u64::MAX };
+    let options = LoadOptions { large: u64::MAX, ..LoadOptions::new(base, 0) };
     let mut corpus = Corpus::load_with(&[spec], options, &Arc::new(Lexicon::default())).ok()?;
     let space = SpaceSpec { name: field.to_string(), from };
     let prepared = prepare(&mut corpus, &[space], &[], base).ok()?;

@@ -95,7 +95,7 @@ impl Operation for Join {
 /// Where each row of the joined value stands when the pieces lie one after the other, and where
 /// each of its segments begins.
 #[cfg(feature = "train")]
-fn interleaved(pieces: &[Offsets]) -> (Vec<u32>, Offsets) {
+pub(super) fn interleaved(pieces: &[Offsets]) -> (Vec<u32>, Offsets) {
     let segments = pieces.first().map_or(0, |p| p.len() - 1);
     let (mut order, mut offsets) = (Vec::new(), vec![0]);
     for s in 0..segments {

@@ -5,28 +5,18 @@ use super::signature::*;
 use super::{Operation, attrs};
 use crate::sema::call::{Call, Checked, Val};
 use crate::sema::checker::Checker;
-use crate::sema::types::{On, Ty, Width};
-
-/// How the type of what comes out follows from the inputs.
-#[derive(Clone, Copy)]
-enum Rule {
-    /// As the first input, vectors or words.
-    Same,
-    /// One number for each place of the first input.
-    One,
-}
+use crate::sema::types::Ty;
 
 /// An operation without tensor code.
 pub struct Later {
     signature: &'static Signature,
-    rule: Rule,
 }
 
 macro_rules! later {
-    ($($item:ident, $sig:ident, $name:literal, $group:ident, $rule:ident, $inputs:expr, $args:expr, $doc:literal;)*) => {
+    ($($item:ident, $sig:ident, $name:literal, $group:ident, $inputs:expr, $args:expr, $doc:literal;)*) => {
         $(static $sig: Signature =
             Signature { name: $name, group: Group::$group, doc: $doc, inputs: $inputs, args: $args };
-        static $item: Later = Later { signature: &$sig, rule: Rule::$rule };)*
+        static $item: Later = Later { signature: &$sig };)*
         /// The operations of this file.
         pub const ALL: &[&dyn Operation] = &[$(&$item),*];
     };
@@ -36,11 +26,9 @@ const X: &[Input] = &[input("x")];
 const XS: &[Input] = &[many("x")];
 
 later! {
-    SELECT_LAYERS, SELECT_LAYERS_S, "select_layers", Sharing, Same, XS, &[], "Layers taken or skipped by a learned policy (Sun et al. 2020).";
-    REINFORCE, REINFORCE_S, "reinforce", Loss, One, &[input("reward")], &[required("task", Kind::Any, "The task that is rewarded.")], "-(r - b) log p of a sample (Williams 1992).";
-    PRETRAINED, PRETRAINED_S, "pretrained", Words, Same, X, &[required("from", Kind::Str, "A folder or hub id."), arg("train", Kind::Bool, Default::Bool(true), "Whether it is fine-tuned."), arg("layers", Kind::Widths, Default::Unset, "Which layers are kept."), arg("mix", Kind::Bool, Default::Bool(false), "A learned mix of the layers.")], "A pretrained encoder.";
-    TOP, TOP_S, "top", Internal, Same, X, &[], "The best candidates of a task.";
-    GENERATED, GENERATED_S, "generated", Internal, Same, X, &[], "What a decoder wrote.";
+    SELECT_LAYERS, SELECT_LAYERS_S, "select_layers", Sharing, XS, &[], "Layers taken or skipped by a learned policy (Sun et al. 2020).";
+    TOP, TOP_S, "top", Internal, X, &[], "The best candidates of a task.";
+    GENERATED, GENERATED_S, "generated", Internal, X, &[], "What a decoder wrote.";
 }
 
 impl Operation for Later {
@@ -57,24 +45,15 @@ impl Operation for Later {
         for i in 0..call.inputs.len() {
             nodes.push(c.node(call, i)?);
         }
-        let ty = self.output(c, call, &nodes)?;
+        let ty = self.output(c, &nodes)?;
         Ok(Val::Node(c.emit(call, nodes, attrs([]), vec![], ty)))
     }
 }
 
 impl Later {
-    fn output<'a>(&self, c: &mut Checker<'a>, call: &Call<'a>, nodes: &[crate::sema::graph::NodeId]) -> Checked<Ty> {
+    fn output<'a>(&self, c: &mut Checker<'a>, nodes: &[crate::sema::graph::NodeId]) -> Checked<Ty> {
         let Some(&first) = nodes.first() else { return Ok(Ty::Scalar) };
-        if self.signature.name == "pretrained" {
-            let (_, on) = c.tokens(call, 0)?;
-            return Ok(Ty::Vector(on, 768.into()));
-        }
-        let ty = c.graph.ty(first).clone();
-        let on = ty.on().cloned().unwrap_or_else(On::free);
-        Ok(match self.rule {
-            Rule::One => Ty::Vector(on, Width::from(1)),
-            Rule::Same => ty,
-        })
+        Ok(c.graph.ty(first).clone())
     }
 }
 

@@ -29,9 +29,11 @@ pub mod noise;
 pub mod over;
 pub mod perturb;
 pub mod pooling;
+pub mod pretrained;
 pub mod reads;
 pub mod recurrent;
 mod reference;
+pub mod reinforce;
 pub mod replaced;
 pub mod sample;
 pub mod shift;
@@ -124,6 +126,26 @@ pub trait TaskKind: Sync {
         gold: Option<(NodeId, Span)>,
     ) -> Checked<Built>;
 
+    /// Whether it reads several values, `(a, b)`.
+    fn takes_several(&self) -> bool {
+        false
+    }
+
+    /// Applies the head to all that the task reads, which is one value unless it takes several.
+    fn build_all<'a>(
+        &self,
+        c: &mut Checker<'a>,
+        head: &Head<'a>,
+        xs: &[NodeId],
+        at: Span,
+        gold: Option<(NodeId, Span)>,
+    ) -> Checked<Built> {
+        match xs {
+            [x] => self.build(c, head, *x, at, gold),
+            _ => Err(crate::sema::call::Reported),
+        }
+    }
+
     /// The main metric when no `metric` is set: depends on the gold for some kinds.
     fn main_metric(&self, c: &Checker<'_>, head: &Head<'_>) -> &'static str {
         let _ = (c, head);
@@ -149,6 +171,12 @@ pub struct HeadRequest<'a> {
 static RUNNING: &[&dyn Operation] = &[
     &words::Embed,
     &words::Chars,
+    &pretrained::Pretrained,
+    &pretrained::nodes::Embedded,
+    &pretrained::nodes::Layer,
+    &pretrained::nodes::LastNorm,
+    &pretrained::nodes::WordStates,
+    &pretrained::nodes::TextState,
     &recurrent::LSTM,
     &recurrent::GRU,
     &recurrent::BILSTM,
@@ -224,6 +252,7 @@ static RUNNING: &[&dyn Operation] = &[
     &gaussian::UnitKl,
     &snapshot::Snapshot,
     &sparsity::Sparsity,
+    &reinforce::Reinforce,
     &internal::FIELD,
     &internal::INDEX,
     &internal::ONE_HOT,
@@ -290,7 +319,7 @@ pub static TASKS: &[&dyn TaskKind] = &[
     &tasks::later::COREF,
     &tasks::later::EXTRACT,
     &tasks::rank::Rank,
-    &tasks::later::GENERATE,
+    &tasks::generate::Generate,
     &tasks::lm::Lm,
     &tasks::mlm::Mlm,
     &tasks::detect::Detect,
@@ -344,6 +373,10 @@ pub fn cuts_gradient(op: &str) -> bool {
         "voted",
         "sample",
         "figure",
+        "written",
+        "forced_text",
+        "fed_words",
+        "written_text",
     ];
     CUTS.contains(&op)
 }
@@ -352,7 +385,10 @@ pub fn cuts_gradient(op: &str) -> bool {
 /// prediction in training, and no score that only training chooses by.
 pub fn read_at_prediction<'n, T>(op: &str, inputs: &'n [T]) -> &'n [T] {
     match op {
-        "forced_label" | "feedback_path" | "feedback_label" | "given_spans" => &inputs[..1],
+        "forced_label" | "feedback_path" | "feedback_label" | "given_spans" | "handed_states" => {
+            &inputs[..1]
+        }
+        "forced_text" => &inputs[..inputs.len().saturating_sub(1)],
         _ => inputs,
     }
 }
@@ -369,7 +405,7 @@ pub fn operation(name: &str) -> Option<&'static dyn Operation> {
 
 /// All operations in the order of the tables.
 pub fn all() -> impl Iterator<Item = &'static dyn Operation> {
-    RUNNING.iter().chain(tasks::relate::OPS).chain(later::ALL).copied()
+    RUNNING.iter().chain(tasks::relate::OPS).chain(tasks::generate::nodes::OPS).chain(later::ALL).copied()
 }
 
 /// Names that a program may call.

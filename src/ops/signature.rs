@@ -64,6 +64,8 @@ pub enum Kind {
     Word(&'static [&'static str]),
     /// A list of whole numbers from 1 up.
     Widths,
+    /// A list of whole numbers from 0 up.
+    Places,
     /// Steps, or a share of all steps.
     Length,
     /// One of these calls, by its signature: `adam(lr: 1e-3)`; a bare word is a call without arguments.
@@ -87,6 +89,7 @@ impl Kind {
             Kind::Str => "a string".into(),
             Kind::Word(words) => list_words(words),
             Kind::Widths => "a list of widths, such as `[200, 100]`".into(),
+            Kind::Places => "a list of whole numbers from 0, such as `[0, 6]`".into(),
             Kind::Length => "a number of steps, or a share such as `10%`".into(),
             Kind::Call(calls) => list_words(&calls.iter().map(|s| s.name).collect::<Vec<_>>()),
             Kind::Any => "a value".into(),
@@ -135,6 +138,7 @@ impl Kind {
             Kind::Str => "\"text\"".into(),
             Kind::Word(words) => words.first().copied().unwrap_or_default().into(),
             Kind::Widths => "[200, 100]".into(),
+            Kind::Places => "[0, 6]".into(),
             Kind::Call(calls) => calls.first().map_or("", |call| call.name).into(),
             Kind::Any => String::new(),
         }

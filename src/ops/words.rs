@@ -113,7 +113,7 @@ fn tied_to<'a>(c: &mut Checker<'a>, call: &Call<'a>, other: &'a Expr, d: &Width)
 }
 
 /// The built-in that a function applies first.
-fn first_call<'f, 'a>(f: &'f Func<'a>) -> Option<&'f Call<'a>> {
+pub(super) fn first_call<'f, 'a>(f: &'f Func<'a>) -> Option<&'f Call<'a>> {
     match f {
         Func::Builtin(call) => Some(call),
         Func::Compose(first, _) => first_call(first),

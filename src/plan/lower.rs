@@ -30,6 +30,8 @@ impl Sizes {
         match symbol {
             Symbol::Space(id) => self.spaces.get(id.0).map_or(0, Vec::len),
             Symbol::Vocab(id) => self.vocabs.get(id.0).copied().unwrap_or(0),
+            // Of an encoder that was found, the width is a number.
+            Symbol::Encoder(_) => 0,
         }
     }
 }
@@ -62,6 +64,14 @@ pub fn vocab_specs(model: &Model) -> Vec<VocabSpec> {
         vectors: v.vectors.clone(),
     };
     model.graph.vocabs.iter().map(spec).collect()
+}
+
+/// The pretrained encoders of a program; each is found once its data is read.
+fn encoder_plans(model: &Model) -> Vec<EncoderPlan> {
+    let plan = |e: &graph::Encoder| {
+        Some(EncoderPlan { name: e.name.to_string(), checkpoint: (*e.checkpoint.clone()?).clone(), span: e.span })
+    };
+    model.graph.encoders.iter().filter_map(plan).collect()
 }
 
 fn field_name(model: &Model, (data, field): (crate::sema::types::DataId, usize)) -> (String, String) {
@@ -114,6 +124,7 @@ pub fn lower(model: &Model, sizes: &Sizes, base: &Path) -> Plan {
         metrics: model.metrics.clone(),
         train,
         runs: model.runs.clone(),
+        encoders: encoder_plans(model),
     }
 }
 
@@ -269,6 +280,7 @@ impl Lowering<'_> {
         let names = |s| match s {
             Symbol::Space(id) => format!("|{}|", self.model.spaces[id.0].name),
             Symbol::Vocab(id) => format!("|{}|", self.model.graph.vocabs[id.0].name),
+            Symbol::Encoder(id) => format!("|{}|", self.model.graph.encoders[id.0].name),
         };
         crate::sema::types::Shown { ty, names: &names }.to_string()
     }
@@ -280,7 +292,13 @@ impl Lowering<'_> {
         let param = &self.model.graph.params[id.0];
         let shape = param.shape.iter().map(|w| w.resolve(&|s| self.sizes.symbol(s))).collect();
         let at = self.params.len();
-        self.params.push(ParamPlan { name: param.name.to_string(), shape, init: param.init.clone(), span: param.span });
+        self.params.push(ParamPlan {
+            name: param.name.to_string(),
+            shape,
+            init: param.init.clone(),
+            rate: param.rate.map(|rate| rate.factor(self.model.train.stages[0].optimizer.lr())),
+            span: param.span,
+        });
         self.param_at.insert(id, at);
         at
     }

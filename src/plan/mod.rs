@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use litemap::LiteMap;
 use serde::{Deserialize, Serialize};
 
+use crate::data::pretrained::Checkpoint;
 use crate::data::spec::{DataSpec, SpaceSpec, VocabSpec};
 use crate::source::Span;
 
@@ -59,6 +60,20 @@ pub struct Plan {
     /// Trained runs that it uses.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub runs: Vec<RunPlan>,
+    /// Pretrained encoders that it begins with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub encoders: Vec<EncoderPlan>,
+}
+
+/// A pretrained encoder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EncoderPlan {
+    /// The layer that it is the weights of: `bert`.
+    pub name: String,
+    /// What was published.
+    pub checkpoint: Checkpoint,
+    /// Where the program names it.
+    pub span: Span,
 }
 
 /// A trained run that a program uses: parameters and vocabularies whose names begin with its name
@@ -91,6 +106,9 @@ pub struct ParamPlan {
     pub shape: Vec<usize>,
     /// Its first values.
     pub init: Init,
+    /// The factor of the learning rate, where it has one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<f64>,
     /// The place that makes it.
     pub span: Span,
 }
@@ -130,6 +148,16 @@ pub enum Init {
         gates: usize,
         /// The longest memory; from the lengths of the data, once they are known.
         steps: f32,
+    },
+    /// A tensor of a pretrained encoder.
+    Pretrained {
+        /// Index into [`Plan::encoders`].
+        encoder: usize,
+        /// Its published name, without the prefix.
+        tensor: String,
+        /// Whether it stays as it is.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        frozen: bool,
     },
     /// Rows of a vocabulary's word vectors where it has them, else N(0, s²) with their spread.
     Vectors {

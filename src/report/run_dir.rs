@@ -6,9 +6,10 @@
 //!   environment.json    machine, device, seed, command
 //!   source/             the program as trained, with the files that it uses
 //!   plan.json           the compiled program
-//!   vocabularies.json   labels and words
+//!   vocabularies.json   labels, words and tokenizers
 //!   data.json           checksums of the data files
 //!   model.safetensors   the weights of the best epoch
+//!   pretrained/         for each pretrained encoder its configuration, tokenizer and unused weights
 //!   checkpoints/        everything needed to go on
 //!   metrics.jsonl       losses and figures as the run went
 //!   results.json        test figures; there when the run is finished
@@ -67,9 +68,10 @@ impl RunDir {
         environment = "environment.json", "Machine, device, seed, command.";
         source = "source", "The folder of the program as trained.";
         plan = "plan.json", "The compiled program.";
-        vocabularies = "vocabularies.json", "Labels and words.";
+        vocabularies = "vocabularies.json", "Labels, words and tokenizers.";
         data = "data.json", "Checksums of the data files.";
         model = "model.safetensors", "The weights.";
+        pretrained = "pretrained", "The folder of what pretrained encoders have beside weights.";
         checkpoints = "checkpoints", "The folder of checkpoints.";
         metrics = "metrics.jsonl", "Losses and figures as the run went.";
         results = "results.json", "Test figures.";

@@ -9,13 +9,16 @@ use super::checker::Checker;
 use super::consts::Const;
 use super::known::Known;
 use super::lints;
+use super::graph::{NodeId, field_of};
 use super::model::{LossData, Model, ModelLoss, ModelTask};
 use super::runs::{self, UsedRun};
 use super::symbols::{Collector, Family, Symbol, SymbolKind, Symbols};
 use super::types::{Ty, Width};
 use super::{excuse, expand};
+use crate::data::pretrained::Find;
 use crate::diagnostics::{Diagnostic, codes};
 use crate::ops;
+use crate::ops::tasks::generate;
 use crate::plan::{MetricPlan, RunPlan};
 use crate::source::{FileId, Loader, SourceMap, Span};
 use crate::syntax::{
@@ -171,11 +174,19 @@ pub fn plain(path: &Path) -> PathBuf {
     parts.into_iter().collect()
 }
 
-/// Checks a program. `overrides` are the `--set` values of consts.
-pub fn check(program: Program, sources: &SourceMap, overrides: FxHashMap<String, Const>) -> Analysis {
+/// Checks a program. `overrides` are the `--set` values of consts, and `find` finds the pretrained
+/// encoders that it names.
+pub fn check(
+    program: Program,
+    sources: &SourceMap,
+    overrides: FxHashMap<String, Const>,
+    find: &dyn Find,
+) -> Analysis {
     let Program { name, files, runs, diagnostics } = program;
     let mut c = Checker {
         sources,
+        find,
+        run_folders: runs.iter().map(|run| (run.plan.name.clone(), run.plan.folder.clone())).collect(),
         symbols: Symbols::default(),
         tolerated: files.iter().flat_map(|f| f.tolerated.iter().cloned()).collect(),
         graph: Default::default(),
@@ -198,6 +209,7 @@ pub fn check(program: Program, sources: &SourceMap, overrides: FxHashMap<String,
         stage_places: Vec::new(),
         not_yet: 0,
         noted: Vec::new(),
+        rewarded: None,
         params_made: false,
         overrides,
         diagnostics,
@@ -435,6 +447,7 @@ fn finish(
         })
         .collect();
     let not_run = not_run(c);
+    optional_texts(c);
     Model {
         name,
         datasets: std::mem::take(&mut c.datasets),
@@ -449,6 +462,26 @@ fn finish(
         runs,
         not_run,
     }
+}
+
+/// Marks the texts that are gold and nothing else: an example without one trains other tasks.
+fn optional_texts(c: &mut Checker<'_>) {
+    // A head that shares the table of an `embed` looks at its gold for that, and at no number of it.
+    let used: FxHashSet<_> = c.graph.nodes.iter().flat_map(|node| node.inputs.iter().copied()).collect();
+    let mut read = FxHashSet::default();
+    for (at, node) in c.graph.nodes.iter().enumerate() {
+        if node.op == "embed" && !used.contains(&NodeId(at)) {
+            continue;
+        }
+        let count = node.inputs.len();
+        let inputs = node.inputs.iter().enumerate().filter(|(i, _)| !generate::reads_as_gold(node.op, *i, count));
+        let fields = inputs.map(|(_, input)| c.graph.node(*input)).filter(|input| input.op == "field");
+        read.extend(fields.filter_map(field_of));
+    }
+    let written = c.tasks.iter().filter(|task| generate::handed::writes(&task.head));
+    let golds = written.filter_map(|task| Some(c.graph.token_fields(task.head.gold?.0))).flatten();
+    let only: Vec<_> = golds.filter(|field| !read.contains(field)).collect();
+    only.into_iter().for_each(|(data, field)| c.datasets[data.0].fields[field].optional = true);
 }
 
 fn model_task(c: &mut Checker<'_>, i: usize, reads: Vec<TaskId>) -> Option<ModelTask> {

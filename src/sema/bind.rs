@@ -466,6 +466,10 @@ fn fit<'a>(kind: Kind, value: &Const) -> Option<ArgVal<'a>> {
             let widths = parts.iter().map(|p| if let Const::Int(v @ 1..) = p { Some(*v as usize) } else { None });
             widths.collect::<Option<Vec<_>>>().filter(|w| !w.is_empty()).map(ArgVal::Widths)
         }
+        (Kind::Places, Const::List(parts)) => {
+            let places = parts.iter().map(|p| if let Const::Int(v @ 0..) = p { Some(*v as usize) } else { None });
+            places.collect::<Option<Vec<_>>>().filter(|p| !p.is_empty()).map(ArgVal::Widths)
+        }
         (Kind::Length, Const::Int(v)) => (*v >= 0).then_some(ArgVal::Length(Length::Steps(*v as usize))),
         (Kind::Length, v) => v.number().filter(|v| (0.0..=1.0).contains(v)).map(|v| ArgVal::Length(Length::Share(v))),
         _ => None,

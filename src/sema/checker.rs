@@ -1,6 +1,7 @@
 //! The checker's state, and what operations ask of it while they type and lower a call.
 
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use super::call::{Bound, Call, Checked, Reported, Scope, TaskId, Val};
@@ -9,6 +10,7 @@ use super::graph::{Graph, Node, NodeId, ParamId, Site, SpaceSource, Spaces};
 use super::model::{Balance, LossData, StagePlaces, TaskData};
 use super::symbols::{Symbol, Symbols};
 use super::types::{DataId, Example, On, Shown, SpaceId, Symbol as WidthSymbol, Ty, Width, show_width};
+use crate::data::pretrained::Find;
 use crate::data::spec::DataSpec;
 use crate::diagnostics::{Diagnostic, codes};
 use crate::plan::{Attr, Attrs, Init};
@@ -18,6 +20,10 @@ use crate::source::{SourceMap, Span};
 pub struct Checker<'a> {
     /// The texts.
     pub sources: &'a SourceMap,
+    /// Finds pretrained encoders.
+    pub find: &'a dyn Find,
+    /// The folders of the trained runs that it uses, by name.
+    pub run_folders: FxHashMap<String, PathBuf>,
     /// Declared names.
     pub symbols: Symbols<'a>,
     /// Names in slices that did not parse.
@@ -62,6 +68,8 @@ pub struct Checker<'a> {
     pub(super) not_yet: usize,
     /// The value of each expression, and of each name that a `let` or parameter gives, by place.
     pub(super) noted: Vec<(Span, NodeId)>,
+    /// The task whose draws are being rewarded: its figures are those of what it draws.
+    pub rewarded: Option<TaskId>,
     /// Whether everything that makes parameters was evaluated.
     pub(super) params_made: bool,
     /// `--set` values.
@@ -106,6 +114,7 @@ impl<'a> Checker<'a> {
         match symbol {
             WidthSymbol::Space(id) => format!("|{}|", self.spaces.all[id.0].name),
             WidthSymbol::Vocab(id) => format!("|{}|", self.graph.vocabs[id.0].name),
+            WidthSymbol::Encoder(id) => format!("|{}|", self.graph.encoders[id.0].name),
         }
     }
 

@@ -3,8 +3,10 @@
 use rustc_hash::{FxHashMap, FxHasher};
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
+use std::sync::Arc;
 
-use super::types::{DataId, SpaceId, Ty, VocabId, Width};
+use super::types::{DataId, EncoderId, SpaceId, Ty, VocabId, Width};
+use crate::data::pretrained::Checkpoint;
 use crate::plan::{Attr, Attrs, Init};
 use crate::source::Span;
 
@@ -91,7 +93,36 @@ pub struct Param {
     pub shape: Vec<Width>,
     /// Its first values.
     pub init: Init,
+    /// How fast it learns, where that is its own.
+    pub rate: Option<Rate>,
     /// The place that makes it.
+    pub span: Span,
+}
+
+/// How fast a parameter learns.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rate {
+    /// A learning rate of its own.
+    pub lr: Option<f64>,
+    /// What the learning rate is multiplied by.
+    pub scale: f64,
+}
+
+impl Rate {
+    /// The factor of a learning rate that gives it.
+    pub fn factor(self, lr: f64) -> f64 {
+        self.lr.map_or(1.0, |own| own / lr.max(f64::MIN_POSITIVE)) * self.scale
+    }
+}
+
+/// A pretrained encoder.
+#[derive(Clone, Debug)]
+pub struct Encoder {
+    /// The layer that it is.
+    pub name: Rc<str>,
+    /// What was published; `None` where it is not at hand.
+    pub checkpoint: Option<Arc<Checkpoint>>,
+    /// Where it is named.
     pub span: Span,
 }
 
@@ -121,6 +152,8 @@ pub struct Graph {
     pub params: Vec<Param>,
     /// Vocabularies.
     pub vocabs: Vec<Vocab>,
+    /// Pretrained encoders.
+    pub encoders: Vec<Encoder>,
     known: FxHashMap<u64, NodeId>,
     sites: FxHashMap<Site, Rc<str>>,
     taken: FxHashMap<Rc<str>, usize>,
@@ -185,7 +218,7 @@ impl Graph {
         let name: Rc<str> = name.into();
         let id = ParamId(self.params.len());
         self.param_at.insert(name.clone(), id);
-        self.params.push(Param { name, shape, init, span });
+        self.params.push(Param { name, shape, init, rate: None, span });
         Ok(id)
     }
 
@@ -200,17 +233,32 @@ impl Graph {
         id
     }
 
+    /// The encoder of the layer `name`, found on first use.
+    pub fn encoder(&self, name: &str) -> Option<EncoderId> {
+        self.encoders.iter().position(|e| &*e.name == name).map(EncoderId)
+    }
+
     /// The fields whose words reach a node of tokens.
     pub fn token_fields(&self, id: NodeId) -> Vec<(DataId, usize)> {
         let node = self.node(id);
         if node.op == "field" {
             return field_of(node).into_iter().collect();
         }
+        if let Some(Attr::List(fields)) = node.attrs.get("fields") {
+            return fields.iter().filter_map(pair_of).collect();
+        }
         if node.op == "rewritten" {
             return self.token_fields(node.inputs[0]);
         }
         node.inputs.iter().flat_map(|i| self.token_fields(*i)).collect()
     }
+}
+
+/// A data set and the position of a field, as attributes have them.
+fn pair_of(pair: &Attr) -> Option<(DataId, usize)> {
+    let Attr::List(pair) = pair else { return None };
+    let [Attr::Int(data), Attr::Int(field)] = pair[..] else { return None };
+    Some((DataId(data as usize), field as usize))
 }
 
 /// The data set and position of a `field` node.

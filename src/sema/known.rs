@@ -100,6 +100,7 @@ impl Known {
         match symbol {
             Symbol::Space(id) => format!("|{}|", self.spaces[id.0].name),
             Symbol::Vocab(id) => format!("|{}|", self.graph.vocabs[id.0].name),
+            Symbol::Encoder(id) => format!("|{}|", self.graph.encoders[id.0].name),
         }
     }
 

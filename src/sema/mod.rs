@@ -9,6 +9,7 @@ pub mod consts;
 pub mod coupling;
 mod data;
 pub mod eval;
+pub mod encoders;
 mod excuse;
 mod expand;
 mod figures;

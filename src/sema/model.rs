@@ -209,6 +209,7 @@ impl Model {
         let names = |s| match s {
             Symbol::Space(id) => format!("|{}|", self.spaces[id.0].name),
             Symbol::Vocab(id) => format!("|{}|", self.graph.vocabs[id.0].name),
+            Symbol::Encoder(id) => format!("|{}|", self.graph.encoders[id.0].name),
         };
         Shown { ty: self.graph.ty(node), names: &names }.to_string()
     }

@@ -83,6 +83,8 @@ impl Checker<'_> {
             ("metric".to_string(), Attr::from(metric)),
             ("kind".to_string(), Attr::from(task.kind.signature().name)),
         ]);
+        let fields = self.graph.node(inputs[0]).attrs.get("fields");
+        attrs.extend(fields.map(|fields| ("fields".to_string(), fields.clone())));
         attrs.extend(task.head.space.map(|space| ("space".to_string(), Attr::from(space.0))));
         self.plain("figure", inputs.to_vec(), attrs, Ty::Vector(on, 1.into()), span)
     }
@@ -123,9 +125,11 @@ impl<'a> Checker<'a> {
         };
         let node = match name.text.as_str() {
             "hidden" => built.hidden,
+            "logits" if self.writes(id) => self.fixed_words(id, built, name.span).map(|()| built.logits)?,
             "logits" => built.logits,
+            "probs" if self.writes(id) => self.fixed_words(id, built, name.span).map(|()| ops::tasks::generate::handed::probs(self, built, span))?,
             "probs" => built.probs.ok_or(()).map_err(|()| missing(self, "probabilities"))?,
-            "label" => return self.label_output(built, args, span, s).map(Val::Node),
+            "label" => return self.label_output(id, built, args, span, s).map(Val::Node),
             "gold" => {
                 let gold = built.gold.ok_or(()).map_err(|()| missing(self, "gold here"))?;
                 let ty = self.graph.ty(gold).clone();
@@ -142,6 +146,10 @@ impl<'a> Checker<'a> {
                 self.bind_args(&ops::tasks::TOP, args, name.span, s);
                 return Ok(Val::Top(id, on));
             }
+            "sample" if self.writes(id) => {
+                let head = self.task(id).head.clone();
+                ops::tasks::generate::handed::sample(self, &head, built, span)
+            }
             "sample" => {
                 let probs = built.probs.ok_or(()).map_err(|()| missing(self, "probabilities to draw from"))?;
                 let drawn = self.drawn_label(id, [built.label, probs], span);
@@ -157,21 +165,58 @@ impl<'a> Checker<'a> {
                 let drawn = self.drawn_label(id, [built.label, probs], span);
                 ops::replaced::flags_of(self, chosen, drawn, &built.on, span)
             }
-            "states" | "words" => {
-                let ty = Ty::Vector(built.on.clone(), built.width.clone());
-                self.plain("generated", vec![built.hidden], Attrs::new(), ty, span)
+            "states" if self.writes(id) => built.hidden,
+            "words" if self.writes(id) => {
+                self.fixed_words(id, built, name.span)?;
+                let bound = self.bind_args(&ops::tasks::WORDS, args, name.span, s);
+                let relaxed = bound.float("gumbel").filter(|t| *t > 0.0).map(|t| (t, bound.bool("hard"), self.site(s, span)));
+                ops::tasks::generate::handed::words(self, built, relaxed, span)
             }
+            "states" | "words" => return Err(missing(self, "text that it writes")),
             other => {
                 let gold = built.gold.ok_or(()).map_err(|()| missing(self, "gold here"))?;
-                self.measured(id, [built.label, gold], other, span)
+                // What is drawn stands for what is predicted where draws are rewarded.
+                let said = if self.rewarded == Some(id) { self.draw_of(id, built, span) } else { built.label };
+                self.measured(id, [said, gold], other, span)
             }
         };
         Ok(Val::Node(node))
     }
 
+    /// What a task draws.
+    pub fn draw_of(&mut self, id: TaskId, built: &Built, span: Span) -> NodeId {
+        if self.writes(id) {
+            let head = self.task(id).head.clone();
+            return ops::tasks::generate::handed::drawn(self, &head, built);
+        }
+        self.drawn_label(id, [built.label, built.probs.unwrap_or(built.logits)], span)
+    }
+
+    fn fixed_words(&mut self, id: TaskId, built: &Built, at: Span) -> Checked<()> {
+        let task = self.task(id).name.clone();
+        ops::tasks::generate::handed::fixed_words(self, built, &task, at)
+    }
+
+    /// Whether a task writes text.
+    pub fn writes(&self, id: TaskId) -> bool {
+        ops::tasks::generate::handed::writes(&self.task(id).head)
+    }
+
     /// `.label`, or `.label(gold: 90%)`: teacher forcing.
-    fn label_output(&mut self, built: &Built, args: &'a [Arg], span: Span, s: &Scope<'a>) -> Checked<NodeId> {
+    fn label_output(
+        &mut self,
+        id: TaskId,
+        built: &Built,
+        args: &'a [Arg],
+        span: Span,
+        s: &Scope<'a>,
+    ) -> Checked<NodeId> {
         let bound = self.bind_args(&ops::tasks::LABEL, args, span, s);
+        if self.writes(id) {
+            let head = self.task(id).head.clone();
+            let gold = bound.float("gold").unwrap_or_default();
+            return Ok(ops::tasks::generate::handed::label(self, &head, built, gold, span));
+        }
         let label = self.labels_of(built.label, span);
         if self.graph.node(label).op == "ranked" {
             let ty = self.graph.ty(label).clone();

@@ -102,6 +102,12 @@ impl<'a> Checker<'a> {
                 let member = self.member_position(&symbol, indices, name.span, s)?;
                 Ok(self.member_prefixes(&symbol, member))
             }
+            // Layers that are counted: `bert.encoder.layer[0]`.
+            ExprKind::Index { base, indices } if matches!(indices.as_slice(), [Expr { kind: ExprKind::Int(_), .. }]) => {
+                let owners = self.path_prefixes(base, s)?;
+                let number = Ident { text: self.sources.text(indices[0].span).into(), span: indices[0].span };
+                self.part_prefixes(&owners, base.span, &number, s)
+            }
             _ => {
                 let d = Diagnostic::new(codes::PATH, e.span, "this is no path of parameters")
                     .help("name a layer, a task, or a part of one such as `reader.bilstm` or `private[books]`");

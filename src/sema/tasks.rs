@@ -189,7 +189,8 @@ impl<'a> Checker<'a> {
     /// `head: other` takes over another task's head.
     fn shared_head(&mut self, settings: &Bound<'a>, head: &mut Head<'a>, s: &Scope<'a>) {
         let Some(e) = settings.any("head").or(head.settings.any("head")) else { return };
-        if head.form.is_empty() {
+        // Words are shared with layers too, as `generate` says itself.
+        if head.form.is_empty() || ops::tasks::generate::handed::writes(head) {
             return;
         }
         let ExprKind::Name(name) = &e.kind else {
@@ -303,8 +304,8 @@ impl<'a> Checker<'a> {
         let scope = self.task(id).scope.clone();
         self.evaluate(key, span, |c| {
             let value = c.eval(&task.input, &scope);
-            let Ok(x) = c.value_node(&value, task.input.span, &scope) else { return Val::Error };
-            if let Ok(built) = c.build_head(id, x, task.input.span, c.task(id).head.gold) {
+            let Ok(xs) = c.values_read(id, &value, &task.input, &scope) else { return Val::Error };
+            if let Ok(built) = c.build_head(id, &xs, task.input.span, c.task(id).head.gold) {
                 c.task_mut(id).built = Some(built);
             }
             Val::Task(id)
@@ -312,31 +313,48 @@ impl<'a> Checker<'a> {
         self.task(id).built.clone().ok_or(Reported)
     }
 
-    fn build_head(&mut self, id: TaskId, x: NodeId, at: Span, gold: Option<(NodeId, Span)>) -> Checked<Built> {
+    /// What a task reads: one value, or several where its kind takes them.
+    fn values_read(&mut self, id: TaskId, value: &Val<'a>, e: &Expr, s: &Scope<'a>) -> Checked<Vec<NodeId>> {
+        match value {
+            Val::Tuple(parts) if self.task(id).kind.takes_several() => {
+                let at = |i: usize| match &e.kind {
+                    ExprKind::Tuple(all) => all.get(i).map_or(e.span, |part| part.span),
+                    _ => e.span,
+                };
+                parts.iter().enumerate().map(|(i, part)| self.value_node(part, at(i), s)).collect()
+            }
+            one => self.value_node(one, e.span, s).map(|x| vec![x]),
+        }
+    }
+
+    fn build_head(&mut self, id: TaskId, xs: &[NodeId], at: Span, gold: Option<(NodeId, Span)>) -> Checked<Built> {
         let t = self.task(id);
         let (kind, mut head) = (t.kind, t.head.clone());
         if let Some(value) = t.settings.get("vote") {
             head.settings.given.insert("vote", value.clone());
         }
-        let x = match t.settings.float("dropout") {
-            Some(p) if p > 0.0 => {
+        let dropout = t.settings.float("dropout").filter(|p| *p > 0.0);
+        let owner = t.name.clone();
+        let dropped = |c: &mut Self, x: NodeId| match dropout {
+            Some(p) => {
                 let node = Node {
                     op: "dropout",
                     inputs: vec![x],
                     attrs: Attrs::from_iter([("p".to_string(), Attr::Float(p))]),
                     params: vec![],
-                    ty: self.graph.ty(x).clone(),
+                    ty: c.graph.ty(x).clone(),
                     span: at,
-                    path: t.name.as_str().into(),
+                    path: owner.as_str().into(),
                     draw: Some(head.site.clone()),
                     vocab: None,
                 };
-                self.graph.add(node)
+                c.graph.add(node)
             }
-            _ => x,
+            None => x,
         };
+        let xs: Vec<NodeId> = xs.iter().map(|x| dropped(self, *x)).collect();
         head.over = self.over(id)?;
-        kind.build(self, &head, x, at, gold)
+        kind.build_all(self, &head, &xs, at, gold)
     }
 
     /// The distribution that `over` names.
@@ -448,11 +466,14 @@ impl<'a> Checker<'a> {
             let d = Diagnostic::new(codes::TASK_HEAD, span, message).also(feedback, "here it reads its previous label");
             return Err(self.error(d.help("leave out `feedback`, or give the other value a task of its own")));
         }
+        // A text has places of its own, whatever it is written from.
+        let writes = ops::tasks::generate::handed::writes(&self.task(id).head);
         let gold = self.task(id).head.gold.filter(|(g, _)| {
             let (gold, value) = (self.graph.ty(*g).on(), self.graph.ty(x).on());
-            gold.zip(value)
-                .is_some_and(|(a, b)| a.example == b.example && a.axes.iter().all(|axis| b.axes.contains(axis)))
+            gold.zip(value).is_some_and(|(a, b)| {
+                a.example == b.example && (writes || a.axes.iter().all(|axis| b.axes.contains(axis)))
+            })
         });
-        self.build_head(id, x, span, gold)
+        self.build_head(id, &[x], span, gold)
     }
 }

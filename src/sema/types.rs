@@ -16,6 +16,10 @@ pub struct SpaceId(pub usize);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VocabId(pub usize);
 
+/// Index of a pretrained encoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EncoderId(pub usize);
+
 /// Whose examples a value has.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Example {
@@ -90,6 +94,8 @@ pub enum Symbol {
     Space(SpaceId),
     /// The number of rows of a vocabulary.
     Vocab(VocabId),
+    /// The width of a pretrained encoder that is not at hand.
+    Encoder(EncoderId),
 }
 
 /// A width: a number plus symbols, each some times.
@@ -116,6 +122,12 @@ impl From<SpaceId> for Width {
 impl From<VocabId> for Width {
     fn from(vocab: VocabId) -> Self {
         Self { fixed: 0, symbols: LiteMap::from_iter([(Symbol::Vocab(vocab), 1)]) }
+    }
+}
+
+impl From<EncoderId> for Width {
+    fn from(encoder: EncoderId) -> Self {
+        Self { fixed: 0, symbols: LiteMap::from_iter([(Symbol::Encoder(encoder), 1)]) }
     }
 }
 

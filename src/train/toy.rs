@@ -115,6 +115,7 @@ pub fn plan() -> Plan {
         name: name.into(),
         shape: shape.to_vec(),
         init: Init::Zeros,
+        rate: None,
         span: Default::default(),
     };
     Plan {
@@ -140,6 +141,7 @@ pub fn plan() -> Plan {
         metrics: vec![],
         train: TrainPlan { seed: 7, device: "cpu".into(), precision: "f32".into(), stages: vec![stage()] },
         runs: vec![],
+        encoders: vec![],
     }
 }
 

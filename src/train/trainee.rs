@@ -83,6 +83,17 @@ pub enum Answer {
     Relations(Vec<Linked>),
     /// A score for each member of a set; as gold its grade, NaN where there is none.
     Scores(Vec<f32>),
+    /// A text.
+    Text(Written),
+}
+
+/// A text that was written, or that should have been.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The text that its pieces make; of a field with `lower: true`, in lower case.
+    pub text: Arc<str>,
+    /// How many pieces a decoder is asked for to write it, the end of the text among them.
+    pub pieces: usize,
 }
 
 /// Two spans and how the one is related to the other.

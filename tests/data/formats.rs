@@ -211,7 +211,7 @@ fn tsv_has_no_quoting() {
 
 #[test]
 fn text_and_templates() {
-    let spec = data(Format::Text, "train").field("x", text(), "").made("y", text(), "<2de> {x} {z}");
+    let spec = data(Format::Text, "train").field("x", text(), "").made("y", text(), "<2de> {x} {{z}}");
     let corpus = sound(Files::new().with("train", gzip("a  b\n\nc\n")).load(spec));
     assert_eq!(corpus.datasets[0].size(Portion::Train), 2);
     assert_eq!(show(&corpus, Portion::Train, 0), ["a b", "<2de> a b {z}"]);

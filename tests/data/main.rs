@@ -3,6 +3,7 @@
 mod batches;
 mod formats;
 mod mutations;
+mod pieces;
 mod predict;
 mod real;
 mod spaces;

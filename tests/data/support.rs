@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mtlc::data::spec::*;
-use mtlc::data::{Corpus, Lexicon, LoadOptions};
+use mtlc::data::{Corpus, Lexicon, LoadOptions, Template};
 use mtlc::diagnostics::Diagnostic;
 use mtlc::source::{FileId, Span};
 
@@ -38,7 +38,7 @@ pub fn load(specs: &[DataSpec], base: &Path) -> Result<Corpus, Vec<Diagnostic>> 
 }
 
 pub fn load_indexed(specs: &[DataSpec], base: &Path) -> Result<Corpus, Vec<Diagnostic>> {
-    Corpus::load_with(specs, LoadOptions { base, seed: 1, large: 0 }, &Arc::new(Lexicon::default()))
+    Corpus::load_with(specs, LoadOptions { large: 0, ..LoadOptions::new(base, 1) }, &Arc::new(Lexicon::default()))
 }
 
 pub fn span(n: usize) -> Span {
@@ -87,13 +87,13 @@ impl Declare for DataSpec {
         let source = |s: &str| s.parse().map_or_else(|_| Source::Name(s.into()), Source::Column);
         let sources = if from.is_empty() { Vec::new() } else { from.split('|').map(source).collect() };
         let span = span(10 + self.fields.len());
-        self.fields.push(FieldSpec { name: name.into(), ty, sources, template: None, span });
+        self.fields.push(FieldSpec { name: name.into(), ty, sources, template: None, optional: false, span });
         self
     }
 
     fn made(mut self, name: &str, ty: FieldType, template: &str) -> Self {
         self = self.field(name, ty, "");
-        self.fields.last_mut().unwrap().template = Some(template.into());
+        self.fields.last_mut().unwrap().template = Some(Template::parse(template).unwrap());
         self
     }
 

@@ -52,6 +52,15 @@ fn programs_check_with_their_data() {
     }
 }
 
+/// A translator of three sentences.
+const TRANSLATE: &str = r#"data captions {
+  format: lines  train: "captions/train"
+  field source: text from "en"
+  field target: text from "de"
+}
+task translate: generate(captions.target) = captions.source |> embed(8) |> lstm(8)
+"#;
+
 /// A folder with the examples and what a document takes for granted.
 fn scene(page: &str) -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
@@ -70,8 +79,15 @@ fn scene(page: &str) -> TempDir {
             copy(&root().join("examples/data"), &at("other/data"));
             write("requests.jsonl", "{\"utterance\": \"play some jazz\"}\n");
             write("text.conll", "the\nlight\n\nsome\njazz\n");
-            let trained = mtlc(folder.path(), &["run", "examples/tagging.mtl", "--epochs", "1"]);
-            assert!(trained.status.success(), "{trained:?}");
+            write("english.txt", "two dogs play\ntwo cats sleep\n");
+            fs::create_dir(at("captions")).expect("a folder");
+            write("captions/train.en", "two dogs play\ntwo cats play\ntwo cats sleep\n");
+            write("captions/train.de", "zwei hunde spielen\nzwei katzen spielen\nzwei katzen schlafen\n");
+            write("translate.mtl", TRANSLATE);
+            for program in ["examples/tagging.mtl", "translate.mtl"] {
+                let trained = mtlc(folder.path(), &["run", program, "--epochs", "1"]);
+                assert!(trained.status.success(), "{trained:?}");
+            }
         }
         "docs/editors.md" => {
             for part in ["vscode/package.json", "tree-sitter-mtl/src", "tree-sitter-mtl/queries"] {

@@ -4,6 +4,8 @@
 //! the backward pass finds them again, a block of queries at a time. Dropout acts on the
 //! probabilities and is recomputed too.
 
+use std::ops::Range;
+
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
@@ -26,11 +28,17 @@ pub fn self_attention(
     dropout: Option<(f32, Draw)>,
     causal: bool,
 ) -> Result<Tensor> {
-    let (rows, all) = qkv.dims2()?;
+    let (_, all) = qkv.dims2()?;
     let shape = Heads::new(heads, all / 3, dropout, causal, offsets, offsets)?;
     if all % 3 != 0 {
         bail!("queries, keys and values of width {all}");
     }
+    attend_within(qkv, shape)
+}
+
+/// [`self_attention`] of a shape that is known.
+pub(super) fn attend_within(qkv: &Tensor, shape: Heads) -> Result<Tensor> {
+    let rows = qkv.dim(0)?;
     shape.check(rows, rows)?;
     if !is_fused(qkv) {
         return attention_plain::self_attention(qkv, &shape);
@@ -68,6 +76,8 @@ pub(super) struct Heads {
     pub width: usize,
     pub dropout: Option<(f32, Draw)>,
     pub causal: bool,
+    /// How many places to each side a place sees; all when `None`.
+    reach: Option<usize>,
     pub queries: Offsets,
     pub keys: Offsets,
     /// Length of the longest segment of keys.
@@ -101,8 +111,10 @@ struct Block {
     query: usize,
     queries: usize,
     key: usize,
-    /// Keys that some query of the block sees.
+    /// Keys from the first to the last that some query of the block sees.
     keys: usize,
+    /// The first key's position in its segment.
+    from: usize,
     /// The first query's position in its segment.
     position: usize,
 }
@@ -124,7 +136,13 @@ impl Heads {
         }
         let longest = keys.windows(2).map(|w| (w[1] - w[0]) as usize).max().unwrap_or(0);
         let dropout = dropout.filter(|(p, _)| *p > 0.0);
-        Ok(Self { heads, width, dropout, causal, queries: queries.clone(), keys: keys.clone(), longest })
+        let (queries, keys) = (queries.clone(), keys.clone());
+        Ok(Self { heads, width, dropout, causal, reach: None, queries, keys, longest })
+    }
+
+    /// The same, where a place sees this many others to each side (Beltagy et al., 2020).
+    pub(super) fn near(self, reach: Option<usize>) -> Self {
+        Self { reach, ..self }
     }
 
     pub(super) fn check(&self, rows: usize, keys: usize) -> Result<()> {
@@ -145,17 +163,21 @@ impl Heads {
     }
 
     /// Applies the dropout to the probabilities of one query (a row of the packed queries),
-    /// from its first key on.
-    pub fn drop(&self, head: usize, query: usize, row: &mut [f32]) {
+    /// from its key number `from` on.
+    pub fn drop(&self, head: usize, query: usize, from: usize, row: &mut [f32]) {
         if let Some((p, draw)) = self.dropout {
             let rows = self.queries.last().map_or(0, |o| *o as usize);
-            draw.mask(((head * rows + query) * self.longest) as u64, p, row);
+            draw.mask(((head * rows + query) * self.longest + from) as u64, p, row);
         }
     }
 
-    /// How many of `keys` the query at `position` sees.
-    pub fn seen(&self, position: usize, keys: usize) -> usize {
-        if self.causal { keys.min(position + 1) } else { keys }
+    /// Which of `keys` the query at `position` sees.
+    pub fn seen(&self, position: usize, keys: usize) -> Range<usize> {
+        let end = if self.causal { keys.min(position + 1) } else { keys };
+        match self.reach {
+            Some(reach) => position.saturating_sub(reach).min(end)..end.min(position + reach + 1),
+            None => 0..end,
+        }
     }
 
     /// Runs `work` for every (segment, head) with a query and a key, given its blocks.
@@ -170,8 +192,10 @@ impl Heads {
             }
             let mut blocks = (q0..q1).step_by(BLOCK).map(|query| {
                 let queries = BLOCK.min(q1 - query);
-                let keys = self.seen(query - q0 + queries - 1, k1 - k0);
-                Block { head, query, queries, key: k0, keys, position: query - q0 }
+                let position = query - q0;
+                let from = self.seen(position, k1 - k0).start;
+                let keys = self.seen(position + queries - 1, k1 - k0).end - from;
+                Block { head, query, queries, key: k0 + from, keys, from, position }
             });
             work(&mut blocks, scratch);
         });
@@ -198,16 +222,19 @@ impl Heads {
         let (q, k) = (self.view(q, b.head, b.query, b.queries), self.view(k, b.head, b.key, b.keys));
         product(Target::new(out, b.queries, b.keys), Into::Set, self.scale(), q, k.t());
         for (i, row) in out.chunks_exact_mut(b.keys).enumerate() {
-            let (seen, unseen) = row.split_at_mut(self.seen(b.position + i, b.keys));
+            let seen = self.seen(b.position + i, b.from + b.keys);
+            let (row, after) = row.split_at_mut(seen.end - b.from);
+            let (before, seen) = row.split_at_mut(seen.start - b.from);
+            before.fill(0.0);
             simd::softmax(seen);
-            unseen.fill(0.0);
+            after.fill(0.0);
         }
     }
 
     fn drop_block(&self, b: Block, numbers: &mut [f32]) {
         if self.dropout.is_some() {
             let rows = numbers.chunks_exact_mut(b.keys).enumerate();
-            rows.for_each(|(i, row)| self.drop(b.head, b.query + i, row));
+            rows.for_each(|(i, row)| self.drop(b.head, b.query + i, b.from, row));
         }
     }
 
@@ -232,6 +259,26 @@ impl Heads {
     /// Self-attention over queries, keys and values side by side.
     pub(super) fn within(&self, qkv: &[f32], rows: usize) -> Vec<f32> {
         self.forward(self.in_one(qkv), rows)
+    }
+
+    /// Attention of `q [rows, d]` over `kv [_, 2d]`.
+    pub(super) fn across(&self, q: &[f32], kv: &[f32], rows: usize) -> Vec<f32> {
+        self.forward(self.in_two(q, kv), rows)
+    }
+
+    /// The gradients of what [`Heads::across`] takes.
+    pub(super) fn across_gradient(&self, q: &[f32], kv: &[f32], grad: &[f32]) -> [Vec<f32>; 2] {
+        let (mut dq, mut dkv) = (vec![0.0; q.len()], vec![0.0; kv.len()]);
+        {
+            let (of_q, of_kv) = (Shared::new(&mut dq), Shared::new(&mut dkv));
+            let slots = [
+                Slot { numbers: &of_q, stride: self.width, at: 0 },
+                Slot { numbers: &of_kv, stride: 2 * self.width, at: 0 },
+                Slot { numbers: &of_kv, stride: 2 * self.width, at: self.width },
+            ];
+            self.backward(self.in_two(q, kv), grad, slots);
+        }
+        [dq, dkv]
     }
 
     /// The gradient of what [`Heads::within`] takes.
@@ -330,16 +377,7 @@ impl CustomOp2 for Heads {
 
     fn bwd(&self, q: &Tensor, kv: &Tensor, _: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let grad = grad.contiguous()?;
-        let (mut dq, mut dkv) = (vec![0.0; q.elem_count()], vec![0.0; kv.elem_count()]);
-        {
-            let (of_q, of_kv) = (Shared::new(&mut dq), Shared::new(&mut dkv));
-            let slots = [
-                Slot { numbers: &of_q, stride: self.width, at: 0 },
-                Slot { numbers: &of_kv, stride: 2 * self.width, at: 0 },
-                Slot { numbers: &of_kv, stride: 2 * self.width, at: self.width },
-            ];
-            self.backward(self.in_two(&floats(q)?, &floats(kv)?), &floats(&grad)?, slots);
-        }
+        let [dq, dkv] = self.across_gradient(&floats(q)?, &floats(kv)?, &floats(&grad)?);
         let dq = if q.track_op() { Some(tensor(dq, q.shape())?) } else { None };
         let dkv = if kv.track_op() { Some(tensor(dkv, kv.shape())?) } else { None };
         Ok((dq, dkv))

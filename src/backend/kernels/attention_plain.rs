@@ -78,11 +78,11 @@ fn masks(heads: &Heads, queries: &Padding, keys: &Padding, like: &Tensor) -> Res
     for s in 0..segments {
         for i in 0..queries.len(s) {
             let seen = heads.seen(i, keys.len(s));
-            hidden[(s * tall + i) * wide..][..seen].fill(0.0);
+            hidden[(s * tall + i) * wide..][seen.clone()].fill(0.0);
             for head in 0..heads.heads {
-                let row = &mut kept[((s * heads.heads + head) * tall + i) * wide..][..seen];
+                let row = &mut kept[((s * heads.heads + head) * tall + i) * wide..][seen.clone()];
                 row.fill(1.0);
-                heads.drop(head, queries.offsets[s] as usize + i, row);
+                heads.drop(head, queries.offsets[s] as usize + i, seen.start, row);
             }
         }
     }

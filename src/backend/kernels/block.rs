@@ -56,7 +56,7 @@ impl Block {
         drop: Option<(f32, Draw)>,
     ) -> Result<Self> {
         let linear = |dense: &Dense| Linear::new(&dense.w, Some(&dense.b), Activation::None);
-        let norm = |norm: &NormParams| Norm::new(&norm.gamma, &norm.beta, EPS);
+        let norm = |norm: &NormParams| Norm::new(&norm.gamma, Some(&norm.beta), EPS);
         let width = of.norm_attn.gamma.len();
         let (qkv, out, ff_in, ff_out) =
             (linear(&of.attn_qkv), linear(&of.attn_out), linear(&of.ff_in), linear(&of.ff_out));

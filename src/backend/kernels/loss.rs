@@ -47,7 +47,7 @@ pub fn softmax_cross_entropy(
     )
 }
 
-fn row_loss(row: &[f32], gold: usize, smoothing: f32) -> f32 {
+pub(super) fn row_loss(row: &[f32], gold: usize, smoothing: f32) -> f32 {
     let mut loss = simd::log_sum_exp(row) - (1.0 - smoothing) * row[gold];
     if smoothing > 0.0 {
         loss -= smoothing * row.iter().sum::<f32>() / row.len() as f32;
@@ -55,7 +55,7 @@ fn row_loss(row: &[f32], gold: usize, smoothing: f32) -> f32 {
     loss
 }
 
-fn row_gradient(row: &mut [f32], gold: usize, smoothing: f32, factor: f32) {
+pub(super) fn row_gradient(row: &mut [f32], gold: usize, smoothing: f32, factor: f32) {
     if factor == 0.0 {
         return row.fill(0.0);
     }

@@ -12,39 +12,46 @@ use crate::backend::param::Param;
 /// Normalises each row of `x [N, d]` to mean 0 and variance 1, then scales it by `gamma [d]`
 /// and shifts it by `beta [d]`.
 pub fn layer_norm(x: &Tensor, gamma: &Param, beta: &Param, eps: f64) -> Result<Tensor> {
+    layer_norm_of(x, gamma, Some(beta), eps)
+}
+
+/// [`layer_norm`], which shifts only where there is a `beta`.
+pub fn layer_norm_of(x: &Tensor, gamma: &Param, beta: Option<&Param>, eps: f64) -> Result<Tensor> {
     check(x, gamma, beta)?;
     if !is_fused(x) {
         return layer_norm_plain(x, gamma, beta, eps);
     }
-    x.contiguous()?.apply_op2(&anchor(&[gamma, beta]), Norm::new(gamma, beta, eps))
+    let params: Vec<&Param> = [gamma].into_iter().chain(beta).collect();
+    x.contiguous()?.apply_op2(&anchor(&params), Norm::new(gamma, beta, eps))
 }
 
 /// `layer_norm(x + residual)` in one operation.
 pub fn add_norm(x: &Tensor, residual: &Tensor, gamma: &Param, beta: &Param, eps: f64) -> Result<Tensor> {
-    check(x, gamma, beta)?;
+    check(x, gamma, Some(beta))?;
     if x.shape() != residual.shape() {
         bail!("a residual of {:?} with {:?}", residual.shape(), x.shape());
     }
     if !is_fused(x) {
-        return layer_norm_plain(&(x + residual)?, gamma, beta, eps);
+        return layer_norm_plain(&(x + residual)?, gamma, Some(beta), eps);
     }
     let operand = anchor(&[gamma, beta]);
-    x.contiguous()?.apply_op3(&residual.contiguous()?, &operand, Norm::new(gamma, beta, eps))
+    x.contiguous()?.apply_op3(&residual.contiguous()?, &operand, Norm::new(gamma, Some(beta), eps))
 }
 
 /// [`layer_norm`] out of Candle's operations.
-pub fn layer_norm_plain(x: &Tensor, gamma: &Param, beta: &Param, eps: f64) -> Result<Tensor> {
+pub fn layer_norm_plain(x: &Tensor, gamma: &Param, beta: Option<&Param>, eps: f64) -> Result<Tensor> {
     let wide = if x.dtype() == DType::F64 { DType::F64 } else { DType::F32 };
     let y = x.to_dtype(wide)?;
     let centred = y.broadcast_sub(&y.mean_keepdim(1)?)?;
     let deviation = (centred.sqr()?.mean_keepdim(1)? + eps)?.sqrt()?;
     let y = centred.broadcast_div(&deviation)?.to_dtype(x.dtype())?;
-    y.broadcast_mul(&gamma.tensor())?.broadcast_add(&beta.tensor())
+    let y = y.broadcast_mul(&gamma.tensor())?;
+    beta.map_or_else(|| Ok(y.clone()), |beta| y.broadcast_add(&beta.tensor()))
 }
 
-fn check(x: &Tensor, gamma: &Param, beta: &Param) -> Result<()> {
+fn check(x: &Tensor, gamma: &Param, beta: Option<&Param>) -> Result<()> {
     let (_, width) = x.dims2()?;
-    if gamma.len() != width || beta.len() != width {
+    if gamma.len() != width || beta.is_some_and(|beta| beta.len() != width) {
         bail!("{} scales {} numbers, not {width}", gamma.name, gamma.len());
     }
     Ok(())
@@ -53,19 +60,25 @@ fn check(x: &Tensor, gamma: &Param, beta: &Param) -> Result<()> {
 /// The normalisation with its parameters. Other operations use it as a part.
 pub(super) struct Norm {
     gamma: Param,
-    beta: Param,
+    beta: Option<Param>,
     eps: f32,
 }
 
 impl Norm {
-    pub(super) fn new(gamma: &Param, beta: &Param, eps: f64) -> Self {
-        Self { gamma: gamma.clone(), beta: beta.clone(), eps: eps as f32 }
+    pub(super) fn new(gamma: &Param, beta: Option<&Param>, eps: f64) -> Self {
+        Self { gamma: gamma.clone(), beta: beta.cloned(), eps: eps as f32 }
+    }
+
+    pub(super) fn params(&self) -> impl Iterator<Item = &Param> {
+        [&self.gamma].into_iter().chain(&self.beta)
     }
 
     /// Normalises the rows of `numbers` in place.
     pub(super) fn forward(&self, numbers: &mut [f32]) -> Result<()> {
-        let (gamma, beta) = (floats(self.gamma.var.as_tensor())?, floats(self.beta.var.as_tensor())?);
+        let gamma = floats(self.gamma.var.as_tensor())?;
+        let beta = self.beta.as_ref().map(|beta| Ok::<_, candle_core::Error>(floats(beta.var.as_tensor())?.to_vec()));
         let width = gamma.len();
+        let beta = beta.unwrap_or_else(|| Ok(vec![0.0; width]))?;
         par_rows(numbers, width, |_, rows| {
             for row in rows.chunks_exact_mut(width.max(1)) {
                 normalise(row, &gamma, &beta, self.eps);
@@ -77,7 +90,7 @@ impl Norm {
     /// Adds the gradients of `gamma` and `beta`, given the rows `x` and the gradient `g`.
     pub(super) fn parameters(&self, x: &[f32], g: &[f32]) {
         let width = self.gamma.len();
-        if width == 0 || !(self.gamma.trainable || self.beta.trainable) {
+        if width == 0 || !self.params().any(|param| param.trainable) {
             return;
         }
         let mut sums = vec![0.0; 2 * width];
@@ -87,7 +100,7 @@ impl Norm {
                 row_parameters(&x[at..at + width], &g[at..at + width], self.eps, slopes, shifts);
             }
         });
-        for (param, sums) in [(&self.gamma, &sums[..width]), (&self.beta, &sums[width..])] {
+        for (param, sums) in self.params().zip(sums.chunks_exact(width)) {
             if param.trainable {
                 param.sink.add_with(|into| simd::add(into, sums));
             }
@@ -136,7 +149,7 @@ fn sum(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
 
 simd! {
     /// Normalises a row in place.
-    fn normalise(row: &mut [f32], gamma: &[f32], beta: &[f32], eps: f32) {
+    pub(super) fn normalise(row: &mut [f32], gamma: &[f32], beta: &[f32], eps: f32) {
         let (mean, scale) = moments(row, eps);
         for ((x, g), b) in row.iter_mut().zip(gamma).zip(beta) {
             *x = (*x - mean) * scale * g + b;

@@ -154,15 +154,26 @@ pub(super) fn part(drop: Option<(f32, Draw)>, index: u64) -> Option<(f32, Draw)>
     drop.map(|(p, draw)| (p, draw.part(index)))
 }
 
-fn maybe_drop(x: &Tensor, drop: Option<(f32, Draw)>) -> Result<Tensor> {
+pub(super) fn maybe_drop(x: &Tensor, drop: Option<(f32, Draw)>) -> Result<Tensor> {
     drop.map_or_else(|| Ok(x.clone()), |(p, draw)| dropout(x, p, draw))
+}
+
+/// The angle of each column at place 1: sines in even columns and cosines in odd ones.
+fn rates(d: usize) -> impl Iterator<Item = f64> {
+    (0..d).map(move |c| 10_000f64.powf(-((c / 2 * 2) as f64) / d as f64))
+}
+
+/// The sinusoidal position `place` of a segment, `d` wide.
+pub(super) fn position(place: usize, d: usize) -> Vec<f32> {
+    let angles = rates(d).map(|rate| place as f64 * rate);
+    angles.enumerate().map(|(c, a)| if c % 2 == 0 { a.sin() } else { a.cos() } as f32).collect()
 }
 
 /// Sinusoidal positions of the places of each segment: `[N, d]`, sines in even columns and
 /// cosines in odd ones.
 pub fn positions(offsets: &Offsets, d: usize, device: &Device) -> Result<Tensor> {
     let lengths = || offsets.windows(2).map(|segment| (segment[1] - segment[0]) as usize);
-    let rates: Vec<f64> = (0..d).map(|c| 10_000f64.powf(-((c / 2 * 2) as f64) / d as f64)).collect();
+    let rates: Vec<f64> = rates(d).collect();
     let mut table = Vec::with_capacity(lengths().max().unwrap_or(0) * d);
     for place in 0..lengths().max().unwrap_or(0) {
         let angles = rates.iter().map(|rate| place as f64 * rate);

@@ -53,6 +53,14 @@ impl<'a> Target<'a> {
         assert!(rows * columns <= data.len());
         Self { start: data.as_mut_ptr(), rows, columns, stride: columns, life: PhantomData }
     }
+
+    /// Columns of `data`, from `at` on, whose rows begin every `stride`.
+    pub fn part(data: &'a mut [f32], at: usize, rows: usize, columns: usize, stride: usize) -> Self {
+        assert!(rows == 0 || columns == 0 || at + (rows - 1) * stride + columns <= data.len());
+        let end = data.len();
+        let start = data[at.min(end)..].as_mut_ptr();
+        Self { start, rows, columns, stride, life: PhantomData }
+    }
 }
 
 /// Numbers that several threads write to, each at its own places.

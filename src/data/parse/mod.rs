@@ -13,7 +13,9 @@ use super::fault::{Fault, Read, count};
 use super::formats::{Raw, Record};
 use super::lexicon::Lexicon;
 use super::odd::Odd;
-use super::spec::{DataSpec, FieldType};
+use super::pieces::{Cutter, Slots};
+use super::spec::{DataSpec, FieldSpec, FieldType};
+use super::template::{Made, Part, Template};
 use super::value::FieldValue;
 use crate::diagnostics::codes;
 
@@ -24,6 +26,8 @@ pub struct Parser {
     /// Fields in the order in which they can be parsed, each with the field whose axis it needs.
     order: Vec<(usize, Option<usize>)>,
     need: Need,
+    /// Cuts the texts of each field that has a tokenizer.
+    cutters: Vec<Option<Cutter>>,
 }
 
 /// Which fields an example must have.
@@ -76,12 +80,10 @@ pub(super) struct Context<'a> {
 }
 
 impl Parser {
-    /// A parser for a declaration; a type that this build cannot read is a fault.
-    pub fn new(spec: &DataSpec, lexicon: &Arc<Lexicon>, need: Need) -> Read<Self> {
-        for (i, field) in spec.fields.iter().enumerate() {
-            tokens::check(&field.ty).map_err(|e| e.of(i))?;
-        }
-        Ok(Self { spec: spec.clone(), lexicon: lexicon.clone(), order: order(spec)?, need })
+    /// A parser for a declaration, whose texts are cut by these tokenizers.
+    pub fn new(spec: &DataSpec, lexicon: &Arc<Lexicon>, need: Need, slots: &Slots) -> Read<Self> {
+        let cutters = spec.fields.iter().map(|f| slots.of(&spec.name, &f.name).cloned().map(Cutter::new)).collect();
+        Ok(Self { spec: spec.clone(), lexicon: lexicon.clone(), order: order(spec)?, need, cutters })
     }
 
     /// The typed fields of a record, in the order declared.
@@ -121,10 +123,20 @@ impl Parser {
         if !self.wanted(field) {
             return Ok((FieldValue::Missing, Axis::None));
         }
+        if declared.optional && self.is_empty(declared, field, record) {
+            return Ok((FieldValue::Missing, Axis::None));
+        }
         let made;
         let raws = match &declared.template {
             Some(template) => {
-                made = [Raw::Text(self.fill(template, record, self.spec.fields.len())?)];
+                let mut text = Made::default();
+                self.fill(template, record, self.spec.fields.len(), &mut text)?;
+                if let FieldType::Text { lower, tokens, max } = &declared.ty {
+                    let (lenient, cutter) = (self.need != Need::Texts, self.cutters[field].as_ref());
+                    let cut = tokens::Cut { lower: *lower, tokens, max: *max, lenient, cutter };
+                    return tokens::made(&text, &declared.name, cut, &self.lexicon);
+                }
+                made = [Raw::Text(text.text().to_owned())];
                 &made[..]
             }
             None => record.values.get(field).map_or(&[][..], Vec::as_slice),
@@ -135,7 +147,7 @@ impl Parser {
         }
         let name = &declared.name;
         let lenient = self.need != Need::Texts;
-        let (value, axis) = parse_field(&declared.ty, name, raws, context, lenient)?;
+        let (value, axis) = parse_field(&declared.ty, name, raws, context, lenient, self.cutters[field].as_ref())?;
         if let Some((full, _)) = context.axis.length().filter(|_| matches!(declared.ty, FieldType::Texts { .. }))
             && let Axis::Members(members) = &axis
             && members.len() != full
@@ -145,34 +157,34 @@ impl Parser {
         Ok((value, axis))
     }
 
-    /// The text that a template gives for an example.
-    fn fill(&self, template: &str, record: &Record, depth: usize) -> Read<String> {
-        let mut out = String::new();
-        let mut rest = template;
-        while let Some(open) = rest.find('{') {
-            let Some(close) = rest[open..].find('}').map(|c| open + c) else { break };
-            let name = &rest[open + 1..close];
-            let Some(field) = self.spec.fields.iter().position(|f| f.name == name) else {
-                out.push_str(&rest[..=close]);
-                rest = &rest[close + 1..];
-                continue;
-            };
-            out.push_str(&rest[..open]);
-            out.push_str(&self.raw_text(field, record, depth)?);
-            rest = &rest[close + 1..];
-        }
-        out.push_str(rest);
-        Ok(out)
+    /// Whether a record has no text for a field.
+    fn is_empty(&self, declared: &FieldSpec, field: usize, record: &Record) -> bool {
+        declared.template.is_none() && record.values.get(field).is_none_or(|raws| raws.iter().all(is_missing))
     }
 
-    fn raw_text(&self, field: usize, record: &Record, depth: usize) -> Read<String> {
+    /// Goes on with the text that a template gives for an example.
+    fn fill(&self, template: &Template, record: &Record, depth: usize, made: &mut Made) -> Read<()> {
         if depth == 0 {
             return Err(Fault::fatal(codes::DATA_EXAMPLE, "a template that is made from itself"));
         }
-        match &self.spec.fields[field].template {
-            Some(template) => self.fill(template, record, depth - 1),
-            None => Ok(record.values[field].iter().map(plain).collect::<Vec<_>>().join(" ")),
+        for part in &template.parts {
+            let name = match part {
+                Part::Text(text) => {
+                    made.own(text);
+                    continue;
+                }
+                Part::Field(name) => name,
+            };
+            let Some(at) = self.spec.fields.iter().position(|f| f.name == *name) else {
+                let text = format!("a template names '{name}', which is no field");
+                return Err(Fault::fatal(codes::UNKNOWN_FIELD, text));
+            };
+            match &self.spec.fields[at].template {
+                Some(template) => self.fill(template, record, depth - 1, made)?,
+                None => made.field(&record.values[at].iter().map(plain).collect::<Vec<_>>().join(" ")),
+            }
         }
+        Ok(())
     }
 }
 
@@ -211,15 +223,16 @@ fn parse_field(
     raws: &[Raw],
     context: &Context<'_>,
     lenient: bool,
+    cutter: Option<&Cutter>,
 ) -> Read<(FieldValue, Axis)> {
     let raw = raws.first().unwrap_or(&Raw::Absent);
     let alone = |value: FieldValue| (value, Axis::None);
     match ty {
         FieldType::Text { lower, tokens, max } => {
-            tokens::text(raws, name, tokens::Cut { lower: *lower, tokens, max: *max, lenient }, context.lexicon)
+            tokens::text(raws, name, tokens::Cut { lower: *lower, tokens, max: *max, lenient, cutter }, context.lexicon)
         }
         FieldType::Texts { lower, tokens, max, .. } => {
-            tokens::texts(raw, name, tokens::Cut { lower: *lower, tokens, max: *max, lenient }, context.lexicon)
+            tokens::texts(raw, name, tokens::Cut { lower: *lower, tokens, max: *max, lenient, cutter }, context.lexicon)
         }
         FieldType::Class => scalar::class(raw, name, context.lexicon).map(alone),
         FieldType::Labels { separator } => scalar::labels(raw, name, separator, context.lexicon),

@@ -4,8 +4,9 @@ use serde_json::Value;
 
 use super::{Axis, Fault, FieldValue, Raw, Read, kind, word};
 use crate::data::lexicon::Lexicon;
-use crate::data::spec::{FieldType, Tokens};
-use crate::diagnostics::codes;
+use crate::data::pieces::Cutter;
+use crate::data::spec::Tokens;
+use crate::data::template::Made;
 
 /// How a field cuts its texts.
 #[derive(Clone, Copy)]
@@ -18,18 +19,8 @@ pub struct Cut<'a> {
     pub max: Option<usize>,
     /// A text without words is one empty word instead of a fault.
     pub lenient: bool,
-}
-
-/// Refuses ways of cutting that this build checks but does not run.
-pub fn check(ty: &FieldType) -> Read<()> {
-    let (FieldType::Text { tokens, .. } | FieldType::Texts { tokens, .. }) = ty else { return Ok(()) };
-    let what = match tokens {
-        Tokens::Bpe(n) => format!("`tokens: bpe({n})`"),
-        Tokens::File(path) => format!("the tokenizer file `{path}`"),
-        _ => return Ok(()),
-    };
-    Err(Fault::fatal(codes::NOT_RUN_YET, format!("this build does not run {what}"))
-        .help("write `tokens: space`, `words`, `chars` or `bytes`"))
+    /// Cuts into pieces.
+    pub cutter: Option<&'a Cutter>,
 }
 
 /// A text as tokens.
@@ -40,6 +31,24 @@ pub fn text(raws: &[Raw], name: &str, cut: Cut<'_>, lexicon: &Lexicon) -> Read<(
     let mut ids = Vec::new();
     for raw in raws {
         pieces(raw, name, cut, lexicon, &mut ids)?;
+    }
+    let full = close(&mut ids, name, cut, lexicon)?;
+    let axis = Axis::Tokens(full, ids.len());
+    Ok((FieldValue::Text(ids), axis))
+}
+
+/// A text that a template makes, as tokens; each of its tags is one.
+pub fn made(made: &Made, name: &str, cut: Cut<'_>, lexicon: &Lexicon) -> Read<(FieldValue, Axis)> {
+    let mut ids = Vec::new();
+    let folded: Vec<(String, bool)> = made.tagged().into_iter().map(|(text, tag)| (fold(text, cut), tag)).collect();
+    let parts: Vec<(&str, bool)> = folded.iter().map(|(text, tag)| (text.as_str(), *tag)).collect();
+    match cut.cutter {
+        Some(cutter) => cutter.cut(&parts, lexicon, &mut ids),
+        None => {
+            for (text, tag) in parts {
+                if tag { ids.push(lexicon.intern(text)) } else { split_plain(text, cut, lexicon, &mut ids) }
+            }
+        }
     }
     let full = close(&mut ids, name, cut, lexicon)?;
     let axis = Axis::Tokens(full, ids.len());
@@ -91,7 +100,7 @@ fn close(ids: &mut Vec<u32>, name: &str, cut: Cut<'_>, lexicon: &Lexicon) -> Rea
 }
 
 fn pieces(raw: &Raw, name: &str, cut: Cut<'_>, lexicon: &Lexicon, out: &mut Vec<u32>) -> Read<()> {
-    let finer = matches!(cut.tokens, Tokens::Chars | Tokens::Bytes);
+    let finer = !matches!(cut.tokens, Tokens::Space | Tokens::Words);
     match raw {
         Raw::Absent | Raw::Json(Value::Null) => {}
         Raw::Text(s) | Raw::Json(Value::String(s)) => split(s, cut, lexicon, out),
@@ -118,7 +127,12 @@ fn pieces(raw: &Raw, name: &str, cut: Cut<'_>, lexicon: &Lexicon, out: &mut Vec<
 }
 
 fn token(text: &str, cut: Cut<'_>, lexicon: &Lexicon) -> u32 {
-    if cut.lower { lexicon.intern(&text.to_lowercase()) } else { lexicon.intern(text) }
+    lexicon.intern(&fold(text, cut))
+}
+
+/// In lower case, if the field is.
+fn fold(text: &str, cut: Cut<'_>) -> String {
+    if cut.lower { text.to_lowercase() } else { text.to_owned() }
 }
 
 fn split(text: &str, cut: Cut<'_>, lexicon: &Lexicon, out: &mut Vec<u32>) {
@@ -130,6 +144,13 @@ fn split(text: &str, cut: Cut<'_>, lexicon: &Lexicon, out: &mut Vec<u32>) {
         }
         false => text,
     };
+    match cut.cutter {
+        Some(cutter) => cutter.cut(&[(text, false)], lexicon, out),
+        None => split_plain(text, cut, lexicon, out),
+    }
+}
+
+fn split_plain(text: &str, cut: Cut<'_>, lexicon: &Lexicon, out: &mut Vec<u32>) {
     match cut.tokens {
         Tokens::Words => words(text, |w| out.push(lexicon.intern(w))),
         Tokens::Chars => {

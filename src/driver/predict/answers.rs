@@ -25,6 +25,15 @@ impl Answers<'_> {
         self.examples == 0
     }
 
+    /// What the first of the tasks wrote for each example, in the order of the input.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        let written = self.tasks.iter().take(1).flat_map(|(_, items)| items);
+        written.map(|item| match &item.predicted {
+            Answer::Text(written) => &*written.text,
+            _ => "",
+        })
+    }
+
     /// The answers for each example, in the order of the input.
     pub fn lines(&self) -> impl Iterator<Item = Line<'_>> {
         (0..self.examples).map(|example| Line { answers: self, example })
@@ -98,6 +107,7 @@ impl Serialize for One<'_> {
             Answer::Spans(spans) => one.serialize_entry("value", &self.spans(spans))?,
             Answer::Relations(pairs) => one.serialize_entry("value", &self.relations(pairs))?,
             Answer::Tree(nodes) => one.serialize_entry("value", &Arcs(self, nodes))?,
+            Answer::Text(written) => one.serialize_entry("value", &*written.text)?,
             Answer::Scores(scores) => {
                 let best = (0..scores.len()).reduce(|a, b| if scores[b] > scores[a] { b } else { a });
                 one.serialize_entry("value", &best)?;

@@ -2,11 +2,13 @@
 //!
 //! - `flow`: the threads that read, compute and write.
 //! - `inbox`: where examples wait until they make a batch.
-//! - `answers`: predictions as JSON.
+//! - `answers`: predictions as JSON, and texts.
+//! - `writing`: how texts are written, where that is said anew.
 
 mod answers;
 mod flow;
 mod inbox;
+mod writing;
 
 use std::collections::BTreeSet;
 use std::io::Cursor;
@@ -22,6 +24,7 @@ use crate::diagnostics::{Diagnostic, codes};
 pub use answers::{Answers, Line};
 use flow::Work;
 use inbox::Inbox;
+pub use writing::{Writing, write_by, writer};
 
 /// What is predicted, and from what.
 pub struct Request<'a> {

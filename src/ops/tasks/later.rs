@@ -19,10 +19,6 @@ pub struct Later {
     needs_axis: bool,
 }
 
-const HEAD: Arg = arg("head", Kind::Any, Default::Unset, "The form of the head.");
-const DECODER: Arg = arg("decoder", Kind::Any, Default::Unset, "An `lstm` or `transformer`, or a named layer.");
-const BEAM: Arg = arg("beam", Kind::Int(1, 1000), Default::Int(1), "Hypotheses kept in decoding.");
-const SMOOTHING: Arg = arg("smoothing", Kind::Share, Default::Float(0.0), "Label smoothing.");
 const LOSS: Arg = arg("loss", Kind::Any, Default::Unset, "What is minimised.");
 
 macro_rules! kinds {
@@ -37,7 +33,6 @@ macro_rules! kinds {
 kinds! {
     COREF, COREF_S, "coref", &["conll_f1"], &[GoldKind::Clusters], true, &[], "Clusters of spans that mean the same.";
     EXTRACT, EXTRACT_S, "extract", &["f1", "exact_match"], &[GoldKind::Span], true, &[LOSS], "A span by start and end pointers.";
-    GENERATE, GENERATE_S, "generate", &["bleu", "rouge", "chrf", "perplexity"], &[GoldKind::Text], false, &[DECODER, HEAD, BEAM, SMOOTHING, arg("copy", Kind::Any, Default::Unset, "A text that words are copied from."), arg("coverage", Kind::Bool, Default::Bool(false), "Coverage of attention.")], "A text, word by word.";
 }
 
 impl TaskKind for Later {

@@ -6,6 +6,7 @@ pub mod distill;
 pub mod feedback;
 #[cfg(feature = "train")]
 mod feedback_run;
+pub mod generate;
 pub mod heads;
 pub mod later;
 pub mod lm;
@@ -67,7 +68,10 @@ outputs! {
     LOSS, "loss", &[], "−log p of the gold, summed over the places of an example.";
     TOP, "top", &[required("k", COUNT, "How many.")], "The best candidates of a task; passes no gradient.";
     STATES, "states", &[], "The states of a decoder of text.";
-    WORDS, "words", &[], "The expected embeddings of the words that a decoder gives.";
+    WORDS, "words", &[
+        arg("gumbel", Kind::Float(0.0, f64::INFINITY), Default::Float(0.0), "Temperature of a relaxed sample that stands for the distribution (Jang et al. 2017); 0 for none."),
+        arg("hard", Kind::Bool, Default::Bool(false), "Whether the sample is one word, with the gradient of the relaxed one."),
+    ], "The expected embeddings of the words that a decoder gives: Σ p(w) E(w) with E what it reads.";
     VOTED, "voted", &[], "The labels that most places voted for.";
     REPLACED, "replaced", &[], "Of `mlm`: whether each word of `.sample` is another than the original.";
 }

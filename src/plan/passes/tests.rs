@@ -20,6 +20,7 @@ fn plan(sets: usize, nodes: Vec<Node>, tasks: &[(&str, usize, usize)]) -> Plan {
         name: format!("p{i}"),
         shape: vec![i + 1, 2],
         init: Init::Zeros,
+        rate: None,
         span: Default::default(),
     };
     Plan {
@@ -40,12 +41,13 @@ fn plan(sets: usize, nodes: Vec<Node>, tasks: &[(&str, usize, usize)]) -> Plan {
         metrics: vec![],
         train: serde_json::from_value(train).expect("a train block"),
         runs: vec![],
+        encoders: vec![],
     }
 }
 
 fn dataset(name: &str) -> DataSpec {
     let ty = FieldType::Text { lower: false, tokens: Tokens::Space, max: None };
-    let field = FieldSpec { name: "text".into(), ty, sources: vec![], template: None, span: Default::default() };
+    let field = FieldSpec { name: "text".into(), ty, sources: vec![], template: None, optional: false, span: Default::default() };
     DataSpec {
         name: name.into(),
         format: Format::Jsonl,

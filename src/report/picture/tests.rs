@@ -9,7 +9,7 @@ use crate::plan::{
 use crate::source::Span;
 
 fn field(name: &str, ty: FieldType) -> FieldSpec {
-    FieldSpec { name: name.into(), ty, sources: vec![], template: None, span: Span::default() }
+    FieldSpec { name: name.into(), ty, sources: vec![], template: None, optional: false, span: Span::default() }
 }
 
 fn data(name: &str) -> DataSpec {
@@ -30,7 +30,7 @@ fn data(name: &str) -> DataSpec {
 }
 
 fn param(name: &str, shape: &[usize]) -> ParamPlan {
-    ParamPlan { name: name.into(), shape: shape.to_vec(), init: Init::Zeros, span: Span::default() }
+    ParamPlan { name: name.into(), shape: shape.to_vec(), init: Init::Zeros, rate: None, span: Span::default() }
 }
 
 fn node(op: &str, path: &str, inputs: &[usize], params: &[usize], width: usize, ty: &str) -> Node {
@@ -150,6 +150,7 @@ pub(crate) fn plan() -> Plan {
         metrics: vec![],
         train: TrainPlan { seed: 1, device: "cpu".into(), precision: "f32".into(), stages: vec![stage] },
         runs: vec![],
+        encoders: vec![],
     }
 }
 

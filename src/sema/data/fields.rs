@@ -1,10 +1,13 @@
 //! Declared fields: their types, what these run along, and templates.
 
-use crate::data::spec::{FieldSpec, FieldType, Source, Tokens};
+use crate::data::Template;
+use crate::data::pieces::LEAST;
+use crate::data::spec::{FieldSpec, FieldType, FilePath, Source, Tokens};
+use crate::data::template::{Part, parts};
 use crate::diagnostics::{Diagnostic, codes};
 use crate::ops::{Signature, fields as sigs, list_words};
 use crate::sema::bind::interpolate;
-use crate::sema::call::{Bound, Checked, Reported, Scope};
+use crate::sema::call::{Bound, Checked, Reported, Scope, Val};
 use crate::sema::checker::Checker;
 use crate::sema::consts::Const;
 use crate::sema::suggest;
@@ -38,42 +41,119 @@ impl<'a> Checker<'a> {
         });
         let sources = sources.collect();
         let template = field.template.as_ref().and_then(|e| self.template(data, field, e, s));
-        let spec = FieldSpec { name: name.text.clone(), ty, sources, template, span: name.span };
+        let spec = FieldSpec { name: name.text.clone(), ty, sources, template, optional: false, span: name.span };
         self.datasets[id.0].fields.push(spec);
     }
 
-    /// `= "<2{tgt}> {source}"`: a text made from other fields.
-    fn template(&mut self, data: &'a Data, field: &'a Field, e: &'a Expr, s: &Scope<'a>) -> Option<String> {
-        let value = self.constant(e, s).ok()?;
-        let Const::Str(text) = value else {
-            let message = format!("a field is made by a string, and this is {}", value.noun());
-            self.error_in(s, Diagnostic::new(codes::BAD_ARGUMENT, e.span, message));
-            return None;
-        };
+    /// `= "<2{tgt}> {source}"`: a text made from other fields. A loop name or a const in braces is its text.
+    fn template(&mut self, data: &'a Data, field: &'a Field, e: &'a Expr, s: &Scope<'a>) -> Option<Template> {
+        let text = self.template_text(e, s)?;
         if !matches!(field.ty.text.as_str(), "text" | "texts") && is_type(&field.ty.text) {
             let message =
                 format!("only a text can be made from other fields, and '{}' is `{}`", field.name.text, field.ty.text);
             self.error_in(s, Diagnostic::new(codes::WRONG_KIND, e.span, message).also(field.ty.span, "declared here"));
         }
-        for name in named_in(&text) {
-            if !data.fields.iter().any(|f| f.name.text == name) && !self.tolerated.contains(name) {
-                let d = self.no_such_field(data, name, e.span, false);
-                self.error_in(s, d);
+        let found = match parts(&text) {
+            Ok(found) => found,
+            Err(broken) => {
+                let at = self.inside(e, &text, broken.at);
+                self.error_in(s, Diagnostic::new(codes::BAD_ARGUMENT, at, broken.message).help(broken.help));
+                return None;
             }
+        };
+        let mut template = Template::default();
+        for (part, at) in found {
+            let at = self.inside(e, &text, at);
+            template.parts.push(match part {
+                Part::Field(name) => self.named_part(data, &name, at, s)?,
+                own => own,
+            });
         }
-        let parts = made_of(data, &field.name.text, s);
-        if parts.contains(&field.name.text) {
-            let first = data
-                .fields
-                .iter()
-                .find(|f| parts.contains(&f.name.text) && made_of(data, &f.name.text, s).contains(&field.name.text));
+        if self.made_of_itself(data, field, s) {
+            let first = data.fields.iter().find(|f| self.made_of_itself(data, f, s));
             if first.is_some_and(|f| f.name.text == field.name.text) {
                 let d = Diagnostic::new(codes::CYCLE, e.span, format!("'{}' is made from itself", field.name.text));
                 self.error_in(s, d);
             }
             return None;
         }
-        Some(text)
+        Some(template)
+    }
+
+    /// The string of a template, its loop names still in braces.
+    fn template_text(&mut self, e: &'a Expr, s: &Scope<'a>) -> Option<String> {
+        if let ExprKind::Str(text) = &e.kind {
+            return Some(text.clone());
+        }
+        match self.constant(e, s).ok()? {
+            Const::Str(text) => Some(text),
+            value => {
+                let message = format!("a field is made by a string, and this is {}", value.noun());
+                let d = Diagnostic::new(codes::BAD_ARGUMENT, e.span, message);
+                self.error_in(s, d.help("write a string that names fields, such as `\"say: {words}\"`"));
+                None
+            }
+        }
+    }
+
+    /// A name in braces: that of a loop, a field or a const.
+    fn named_part(&mut self, data: &'a Data, name: &str, at: Span, s: &Scope<'a>) -> Option<Part> {
+        if let Some(word) = s.loops.get(name) {
+            return Some(Part::Text(word.clone()));
+        }
+        if data.fields.iter().any(|f| f.name.text == name) {
+            return Some(Part::Field(name.into()));
+        }
+        if self.tolerated.contains(name) {
+            return None;
+        }
+        let known = self.symbols.by_name.get(name).filter(|symbol| symbol.kind == SymbolKind::Const).cloned();
+        match known.map(|symbol| self.item(symbol.name, None, at, s)) {
+            Some(Val::Const(value)) => {
+                if !matches!(value, Const::List(_) | Const::Tuple(_)) {
+                    return Some(Part::Text(value.word()));
+                }
+                let message = format!("a template takes a string or a number, and '{name}' is {}", value.noun());
+                let d = Diagnostic::new(codes::BAD_ARGUMENT, at, message);
+                self.error_in(s, d.help("name a const that is a string or a number"));
+            }
+            Some(_) => {}
+            None => {
+                let d = self.no_such_field(data, name, at, true);
+                self.error_in(s, d);
+            }
+        }
+        None
+    }
+
+    /// The place of some bytes of a string in the program; all of the string where it has escapes.
+    fn inside(&self, e: &Expr, text: &str, at: std::ops::Range<usize>) -> Span {
+        let written = self.sources.text(e.span);
+        if written.strip_prefix('"').and_then(|w| w.strip_suffix('"')) != Some(text) {
+            return e.span;
+        }
+        let start = e.span.start as usize + 1;
+        Span::new(e.span.file, start + at.start, start + at.end)
+    }
+
+    /// Whether a field is made from itself, directly or through others.
+    fn made_of_itself(&self, data: &'a Data, field: &Field, s: &Scope<'a>) -> bool {
+        let mut seen: Vec<&str> = Vec::new();
+        let mut open: Vec<&str> = vec![&field.name.text];
+        while let Some(name) = open.pop() {
+            let declared = data.fields.iter().find(|f| f.name.text == name);
+            let Some(ExprKind::Str(text)) = declared.and_then(|f| f.template.as_ref()).map(|e| &e.kind) else {
+                continue;
+            };
+            for (part, _) in parts(text).unwrap_or_default() {
+                let Part::Field(part) = part else { continue };
+                let known = data.fields.iter().find(|f| f.name.text == part && !s.loops.contains_key(&part));
+                let Some(known) = known.filter(|f| !seen.contains(&f.name.text.as_str())) else { continue };
+                seen.push(&known.name.text);
+                open.push(&known.name.text);
+            }
+        }
+        seen.contains(&field.name.text.as_str())
     }
 
     /// That a data set lacks a field, with the nearest that it has.
@@ -120,12 +200,19 @@ impl<'a> Checker<'a> {
             ExprKind::Name(n) if n.text == "words" => return Ok(Tokens::Words),
             ExprKind::Name(n) if n.text == "chars" => return Ok(Tokens::Chars),
             ExprKind::Name(n) if n.text == "bytes" => return Ok(Tokens::Bytes),
-            ExprKind::Str(file) => return Ok(Tokens::File(interpolate(file, s))),
+            ExprKind::Str(file) => {
+                return Ok(Tokens::File(FilePath { path: interpolate(file, s).into(), span: e.span }));
+            }
             ExprKind::Call { callee, args } => {
                 if let (ExprKind::Name(n), [only]) = (&callee.kind, args.as_slice())
                     && n.text == "bpe"
-                    && let Const::Int(n @ 1..) = self.constant(&only.value, s)?
+                    && let Const::Int(n) = self.constant(&only.value, s)?
                 {
+                    if n <= LEAST as i64 {
+                        let message = format!("{n} pieces are too few: `bpe` has one for each of the {LEAST} bytes");
+                        let d = Diagnostic::new(codes::BAD_ARGUMENT, only.value.span, message);
+                        return Err(self.error_in(s, d.help("write `bpe(8000)`")));
+                    }
                     return Ok(Tokens::Bpe(n as usize));
                 }
             }
@@ -137,6 +224,8 @@ impl<'a> Checker<'a> {
             && let Some(near) = suggest::nearest(&n.text, ["space", "words", "chars", "bytes"])
         {
             d = d.fix(n.span, near, format!("did you mean '{near}'?"));
+        } else {
+            d = d.help("write `tokens: words`, or leave it out to cut at white space");
         }
         Err(self.error_in(s, d))
     }
@@ -181,6 +270,12 @@ impl<'a> Checker<'a> {
             );
             let d = Diagnostic::new(codes::WRONG_KIND, name.span, message).also(target.name.span, "declared here");
             return Err(self.error_in(s, d));
+        }
+        let by_token = !matches!(ty.name, "choice" | "ranking") && (target.ty.text == "text" || ty.name.contains("span"));
+        if let Some(pairs) = merged(target).filter(|_| by_token) {
+            let message = format!("`{}` runs along the tokens of '{}', and no file knows its pieces", ty.name, name.text);
+            let d = Diagnostic::new(codes::WRONG_KIND, name.span, message).also(pairs, "merged from train's bytes");
+            return Err(self.error_in(s, d.help("let it run along a text with `tokens: space`")));
         }
         let chain = chain(data, field);
         if let Some(back) = chain.iter().position(|f| f.name.text == field.name.text) {
@@ -295,6 +390,13 @@ pub(super) fn shared_with(field: &Field) -> Option<&Expr> {
     field.args.iter().find(named).map(|a| &a.value).filter(|_| field.ty.text == "class")
 }
 
+/// The `bpe(n)` that cuts a field's texts into pieces.
+fn merged(field: &Field) -> Option<Span> {
+    let tokens = field.args.iter().find(|a| a.name.as_ref().is_some_and(|n| n.text == "tokens"))?;
+    let ExprKind::Call { callee, .. } = &tokens.value.kind else { return None };
+    matches!(&callee.kind, ExprKind::Name(n) if n.text == "bpe").then_some(tokens.value.span)
+}
+
 /// The fields that a field runs along, from the nearest on, until there is none or one comes again.
 fn chain<'a>(data: &'a Data, field: &'a Field) -> Vec<&'a Field> {
     let mut chain: Vec<&Field> = Vec::new();
@@ -309,29 +411,4 @@ fn chain<'a>(data: &'a Data, field: &'a Field) -> Vec<&'a Field> {
         chain.push(next);
         at = next;
     }
-}
-
-/// The names in braces of a template.
-fn named_in(text: &str) -> impl Iterator<Item = &str> {
-    text.split('{').skip(1).filter_map(|part| Some(part.split_once('}')?.0))
-}
-
-/// The fields that a field is made from, directly or through others.
-fn made_of(data: &Data, field: &str, s: &Scope<'_>) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    let mut open = vec![field.to_string()];
-    while let Some(name) = open.pop() {
-        let template = data.fields.iter().find(|f| f.name.text == name).and_then(|f| f.template.as_ref());
-        if let Some(Expr { kind: ExprKind::Str(text), .. }) = template {
-            for part in named_in(&interpolate(text, s))
-                .filter(|p| !found.iter().any(|f| f == p))
-                .map(str::to_string)
-                .collect::<Vec<_>>()
-            {
-                open.push(part.clone());
-                found.push(part);
-            }
-        }
-    }
-    found
 }

@@ -60,7 +60,8 @@ pub(super) fn unreached(m: &Model) -> Vec<Diagnostic> {
         Diagnostic::new(codes::UNREACHED, span, format!("no loss reaches the parameters of '{owner}'"))
             .help("what reads it may pass no gradient (`detach`, `.label`), or no task may read it at all")
     };
-    owners(m, |p| !changed[p]).into_iter().map(warn).collect()
+    let meant = |p: usize| matches!(m.graph.params[p].init, Init::Pretrained { frozen: true, .. });
+    owners(m, |p| !changed[p] && !meant(p)).into_iter().map(warn).collect()
 }
 
 /// The losses that a stage trains.
@@ -87,7 +88,7 @@ pub(super) fn frozen(m: &Model) -> Vec<Diagnostic> {
             "leave it out of `freeze` in one stage, or begin with word vectors: `embed(100, vectors: \"glove.txt\")`",
         )
     };
-    let known = |p: usize| matches!(m.graph.params[p].init, Init::Vectors { .. });
+    let known = |p: usize| matches!(m.graph.params[p].init, Init::Vectors { .. } | Init::Pretrained { .. });
     owners(m, |p| held[p] && !trained[p] && !known(p)).into_iter().map(warn).collect()
 }
 

@@ -139,6 +139,9 @@ fn optimizer_of<M: Trainee>(plan: &Plan, stage: &StagePlan, model: &M) -> Optimi
     for (task, factor) in plan.tasks.iter().enumerate().filter_map(|(i, t)| Some((i, t.lr?))) {
         own_params(plan, task).for_each(|param| optimizer.set_factor(param, factor));
     }
+    for (param, rate) in plan.params.iter().enumerate().filter_map(|(i, p)| Some((i, p.rate?))) {
+        optimizer.set_factor(param, rate);
+    }
     optimizer
 }
 

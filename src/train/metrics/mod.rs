@@ -6,21 +6,25 @@
 
 mod accuracy;
 mod agreement;
+mod bleu;
+mod chrf;
 pub mod confusion;
 mod correlation;
 mod f1;
 pub mod figure;
 mod jaccard;
 mod mse;
+mod ngrams;
 mod perplexity;
 mod ranking;
 mod relations;
+mod rouge;
 pub mod span_f1;
 #[cfg(test)]
 mod tests;
 mod tree;
 
-use super::trainee::{Answer, Judged};
+use super::trainee::{Answer, Judged, Written};
 use crate::backend::NO_LABEL;
 
 /// The gold label of a place whose label train never had.
@@ -59,6 +63,11 @@ pub trait Metric: Sync {
 
     /// Its value; examples without gold are passed over.
     fn value(&self, items: &[Judged], context: &Context) -> f64;
+
+    /// Its value for one example, which another loss or task may read.
+    fn of_one(&self, item: &Judged, context: &Context) -> f64 {
+        self.value(std::slice::from_ref(item), context)
+    }
 }
 
 /// The table of measures.
@@ -79,6 +88,12 @@ pub static TABLE: &[&dyn Metric] = &[
     &agreement::Agreement,
     &ranking::Mrr,
     &ranking::RecallAtK,
+    &bleu::Bleu,
+    &chrf::Chrf,
+    &rouge::ROUGE,
+    &rouge::ROUGE_1,
+    &rouge::ROUGE_2,
+    &rouge::ROUGE_L,
 ];
 
 /// The measure of that name.
@@ -133,6 +148,14 @@ fn numbers(items: &[Judged]) -> (Vec<f64>, Vec<f64>) {
     pairs.unzip()
 }
 
+/// Predicted and gold texts.
+fn texts(items: &[Judged]) -> impl Iterator<Item = (&Written, &Written)> {
+    judged(items).filter_map(|pair| match pair {
+        (Answer::Text(predicted), Answer::Text(gold)) => Some((predicted, gold)),
+        _ => None,
+    })
+}
+
 /// a/b, and 0 where b is 0.
 fn ratio(a: f64, b: f64) -> f64 {
     if b == 0.0 { 0.0 } else { a / b }
@@ -157,6 +180,7 @@ pub fn is_correct(item: &Judged) -> Option<bool> {
         }
         (Answer::Relations(predicted), Answer::Relations(gold)) => same_set(predicted, gold),
         (Answer::Spans(predicted), Answer::Spans(gold)) => same_set(predicted, gold),
+        (Answer::Text(predicted), Answer::Text(gold)) => predicted.text == gold.text,
         (Answer::Class(_), Answer::Class(NO_LABEL)) => return None,
         (predicted, gold) => predicted == gold,
     };

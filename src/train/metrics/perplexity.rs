@@ -1,6 +1,6 @@
-//! How many words a language model hesitates between.
+//! How many words a language model or a decoder hesitates between.
 
-use super::{Context, Metric, labels};
+use super::{Context, Metric, labels, texts};
 use crate::train::trainee::Judged;
 
 /// exp of the mean loss of a word.
@@ -12,7 +12,7 @@ impl Metric for Perplexity {
     }
 
     fn kinds(&self) -> &'static [&'static str] {
-        &["lm", "mlm"]
+        &["lm", "mlm", "generate"]
     }
 
     fn higher_is_better(&self) -> bool {
@@ -24,7 +24,7 @@ impl Metric for Perplexity {
     }
 
     fn value(&self, items: &[Judged], context: &Context) -> f64 {
-        let words = labels(items).len();
+        let words = labels(items).len() + texts(items).map(|(_, gold)| gold.pieces).sum::<usize>();
         if words == 0 { 0.0 } else { (context.loss / words as f64).exp() }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::span_f1::{Chunk, chunks};
 use super::*;
 use crate::data::Range;
-use crate::train::trainee::{Labelled, Linked, Node};
+use crate::train::trainee::{Labelled, Linked, Node, Written};
 
 fn item(predicted: Answer, gold: Answer) -> Judged {
     Judged { predicted, gold: Some(gold), confidence: None }
@@ -246,4 +246,52 @@ fn rankings_by_hand() {
     near(figure("mrr", &items), (1.0 + 1.0 / 3.0 + 1.0 / 3.0 + 1.0) / 4.0);
     near(figure("recall_at_k", &items), (1.0 + 0.0 + 0.0 + 2.0 / 3.0) / 4.0);
     near(figure("accuracy", &items[..4]), 0.5);
+}
+
+fn text(text: &str) -> Answer {
+    Answer::Text(Written { text: text.into(), pieces: text.split(' ').count() + 1 })
+}
+
+#[test]
+fn texts_by_hand() {
+    let items = [item(text("the cat sat"), text("the cat sat down")), item(text(""), text("yes"))];
+    let figure = |name: &str| metric(name).unwrap().value(&items, &Context { loss: 14.0, ..Context::default() });
+    // No prediction has four words, so the fourth order is undefined.
+    close(figure("bleu"), 0.0);
+    let four = [item(text("the cat sat on it"), text("the cat sat on a mat"))];
+    let precision = (4.0 / 5.0 * 3.0 / 4.0 * 2.0 / 3.0 * 1.0 / 2.0f64).powf(0.25);
+    close(metric("bleu").unwrap().value(&four, &Context::default()), (1.0 - 6.0 / 5.0f64).exp() * precision);
+    close(metric("bleu").unwrap().of_one(&items[0], &Context::default()), (1.0 - 4.0 / 3.0f64).exp());
+    close(figure("rouge_1"), 6.0 / 7.0 / 2.0);
+    close(figure("rouge_2"), 4.0 / 5.0 / 2.0);
+    close(figure("rouge_l"), 6.0 / 7.0 / 2.0);
+    close(figure("rouge"), (6.0 / 7.0 + 4.0 / 5.0 + 6.0 / 7.0) / 3.0 / 2.0);
+    // Five pieces and two.
+    close(figure("perplexity"), 2f64.exp());
+    assert_eq!(is_correct(&items[0]), Some(false));
+    assert_eq!(is_correct(&item(text("a"), Answer::Text(Written { text: "a".into(), pieces: 7 }))), Some(true));
+}
+
+#[test]
+fn texts_of_sacrebleu_and_rouge_score() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/text_metrics.json.gz");
+    let all: Value = serde_json::from_reader(flate2::read::GzDecoder::new(std::fs::File::open(path).unwrap())).unwrap();
+    let pairs: Vec<(String, String)> = serde_json::from_value(all["pairs"].clone()).unwrap();
+    assert_eq!(pairs.len(), 1000);
+    let items: Vec<Judged> = pairs.iter().map(|(p, g)| item(text(p), text(g))).collect();
+    let context = Context::default();
+    for (figures, item) in cases(&all, "each").iter().zip(&items) {
+        for (want, name) in figures.as_array().unwrap().iter().zip(["bleu", "chrf", "rouge_1", "rouge_2", "rouge_l"]) {
+            let got = metric(name).unwrap().of_one(item, &context);
+            assert!((got - want.as_f64().unwrap()).abs() < 1e-6, "{name} {got} {want} of {item:?}");
+        }
+    }
+    let runs = items.chunks(10).chain([&items[..]]);
+    assert_eq!(cases(&all, "corpora").len(), 101);
+    for (figures, run) in cases(&all, "corpora").iter().zip(runs) {
+        for (want, name) in figures.as_array().unwrap().iter().zip(["bleu", "chrf"]) {
+            let got = metric(name).unwrap().value(run, &context);
+            assert!((got - want.as_f64().unwrap()).abs() < 1e-8, "{name} {got} {want}");
+        }
+    }
 }

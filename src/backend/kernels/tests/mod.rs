@@ -3,6 +3,7 @@
 
 mod attention;
 mod crf;
+mod decode;
 mod dense;
 mod feedback;
 mod losses;

@@ -31,6 +31,7 @@ pub struct Decoder {
 
 /// The layers of a decoder.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a decoder has one, and nothing keeps many")]
 pub enum Body {
     /// A Transformer decoder (Vaswani et al. 2017) with norms before each part.
     Transformer {
@@ -182,7 +183,8 @@ impl Cross {
 
 impl Layer {
     fn forward(&self, x: &Tensor, offsets: &Offsets, memory: Memory, heads: usize, drop: Drop) -> Result<Tensor> {
-        if is_fused(x) && is_fused(memory.rows)
+        if is_fused(x)
+            && is_fused(memory.rows)
             && let Some(block) = Block::new(self, offsets, memory, heads, drop)?
         {
             return block.apply(x, memory.rows);

@@ -31,7 +31,6 @@ pub struct Decoder {
 
 /// The layers of a decoder.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "a decoder has one, and nothing keeps many")]
 pub enum Body {
     /// A Transformer decoder (Vaswani et al. 2017) with norms before each part.
     Transformer {

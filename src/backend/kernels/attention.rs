@@ -261,6 +261,26 @@ impl Heads {
         self.forward(self.in_one(qkv), rows)
     }
 
+    /// Attention of `q [rows, d]` over `kv [_, 2d]`.
+    pub(super) fn across(&self, q: &[f32], kv: &[f32], rows: usize) -> Vec<f32> {
+        self.forward(self.in_two(q, kv), rows)
+    }
+
+    /// The gradients of what [`Heads::across`] takes.
+    pub(super) fn across_gradient(&self, q: &[f32], kv: &[f32], grad: &[f32]) -> [Vec<f32>; 2] {
+        let (mut dq, mut dkv) = (vec![0.0; q.len()], vec![0.0; kv.len()]);
+        {
+            let (of_q, of_kv) = (Shared::new(&mut dq), Shared::new(&mut dkv));
+            let slots = [
+                Slot { numbers: &of_q, stride: self.width, at: 0 },
+                Slot { numbers: &of_kv, stride: 2 * self.width, at: 0 },
+                Slot { numbers: &of_kv, stride: 2 * self.width, at: self.width },
+            ];
+            self.backward(self.in_two(q, kv), grad, slots);
+        }
+        [dq, dkv]
+    }
+
     /// The gradient of what [`Heads::within`] takes.
     pub(super) fn within_gradient(&self, qkv: &[f32], grad: &[f32]) -> Vec<f32> {
         let mut out = vec![0.0; qkv.len()];
@@ -357,16 +377,7 @@ impl CustomOp2 for Heads {
 
     fn bwd(&self, q: &Tensor, kv: &Tensor, _: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let grad = grad.contiguous()?;
-        let (mut dq, mut dkv) = (vec![0.0; q.elem_count()], vec![0.0; kv.elem_count()]);
-        {
-            let (of_q, of_kv) = (Shared::new(&mut dq), Shared::new(&mut dkv));
-            let slots = [
-                Slot { numbers: &of_q, stride: self.width, at: 0 },
-                Slot { numbers: &of_kv, stride: 2 * self.width, at: 0 },
-                Slot { numbers: &of_kv, stride: 2 * self.width, at: self.width },
-            ];
-            self.backward(self.in_two(&floats(q)?, &floats(kv)?), &floats(&grad)?, slots);
-        }
+        let [dq, dkv] = self.across_gradient(&floats(q)?, &floats(kv)?, &floats(&grad)?);
         let dq = if q.track_op() { Some(tensor(dq, q.shape())?) } else { None };
         let dkv = if kv.track_op() { Some(tensor(dkv, kv.shape())?) } else { None };
         Ok((dq, dkv))

@@ -2,10 +2,12 @@
 
 use candle_core::{Result, Tensor};
 
+use super::block::Block;
 use super::fed::fed;
 use super::words::Words;
 use crate::backend::kernels::activation::Activation;
 use crate::backend::kernels::attention::{cross_attention, self_attention};
+use crate::backend::kernels::buffer::is_fused;
 use crate::backend::kernels::linear::linear;
 use crate::backend::kernels::random::{Draw, dropout};
 use crate::backend::kernels::recurrent::lstm::lstm;
@@ -29,6 +31,7 @@ pub struct Decoder {
 
 /// The layers of a decoder.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a decoder has one, and nothing keeps many")]
 pub enum Body {
     /// A Transformer decoder (Vaswani et al. 2017) with norms before each part.
     Transformer {
@@ -48,7 +51,7 @@ pub enum Body {
         /// The projection of the memory's mean.
         start: Dense,
         /// What states look at, and the map of that and of them; none where only copying looks.
-        look: Option<(Cross, Dense)>,
+        look: Option<Box<(Cross, Dense)>>,
     },
 }
 
@@ -146,7 +149,7 @@ impl Decoder {
                     }
                     x = lstm(&x, offsets, w_ih, w_hh, bias, false)?;
                 }
-                let Some((cross, mix)) = look else { return Ok(x) };
+                let Some((cross, mix)) = look.as_deref() else { return Ok(x) };
                 let seen = cross.look(&x, offsets, memory, (1, None))?;
                 apply(&concat_cols(&[seen, x])?, mix, Activation::Tanh)
             }
@@ -180,6 +183,12 @@ impl Cross {
 
 impl Layer {
     fn forward(&self, x: &Tensor, offsets: &Offsets, memory: Memory, heads: usize, drop: Drop) -> Result<Tensor> {
+        if is_fused(x)
+            && is_fused(memory.rows)
+            && let Some(block) = Block::new(self, offsets, memory, heads, drop)?
+        {
+            return block.apply(x, memory.rows);
+        }
         let qkv = apply(&self.norm_self.forward(x)?, &self.qkv, Activation::None)?;
         let seen = self_attention(&qkv, offsets, heads, part(drop, 0), true)?;
         let x = (x + maybe_drop(&apply(&seen, &self.self_out, Activation::None)?, part(drop, 1))?)?;

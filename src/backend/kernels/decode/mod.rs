@@ -2,13 +2,14 @@
 //! computes word by word.
 //!
 //! - `words`: the tables of what is read and written, `fed` and `loss` over them.
-//! - `decoder`: the layers over all places of given texts.
+//! - `decoder`, `block`: the layers over all places of given texts.
 //! - `pointer`, `copy`: words that are copied from a text.
 //! - `number`, `cached`, `unrolled`: the same layers one place at a time, in plain numbers, with
 //!   what earlier places left.
 //! - `search`: beams, greedy and drawn texts over these; `best` finds the likeliest words.
 
 mod best;
+mod block;
 mod cached;
 pub mod copy;
 pub mod decoder;

@@ -129,7 +129,7 @@ fn lstm(params: &[Param]) -> Decoder {
     let layers = (0..2).map(|_| [take.one(), take.one(), take.one()]).collect();
     let start = take.dense();
     let cross = Cross::Places { norm: None, query: take.dense(), memory: take.dense() };
-    Decoder { words, body: Body::Lstm { layers, start, look: Some((cross, take.dense())) } }
+    Decoder { words, body: Body::Lstm { layers, start, look: Some(Box::new((cross, take.dense()))) } }
 }
 
 type Make = fn(&[Param]) -> Decoder;

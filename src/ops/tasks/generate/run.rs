@@ -97,7 +97,7 @@ impl<'a> Taker<'a> {
         } else {
             let layers = (0..count).map(|_| [self.one(), self.one(), self.one()]).collect();
             let start = self.dense();
-            let look = (!self.run.bool("bare")).then(|| (self.cross(false), self.dense()));
+            let look = (!self.run.bool("bare")).then(|| Box::new((self.cross(false), self.dense())));
             Body::Lstm { layers, start, look }
         };
         Decoder { words, body }

@@ -11,9 +11,9 @@ use mtlc::backend::kernels::plainly;
 use mtlc::data::Batch;
 use mtlc::driver::compile::{Compiled, base_of, compile};
 use mtlc::driver::feed::CorpusFeed;
-use mtlc::driver::{self, Settings, training};
 use mtlc::driver::run::Folder;
 use mtlc::driver::training::RunOptions;
+use mtlc::driver::{self, Settings, training};
 use mtlc::report::RunDir;
 use mtlc::source::{Disk, SourceMap};
 use mtlc::train::events::Silent;
@@ -50,7 +50,8 @@ impl Case {
             let class = ["p", "q"][i % 2];
             serde_json::json!({"a": s["words"], "g": tags, "c": class}).to_string() + "\n"
         };
-        let lines: String = reference["sentences"].as_array().expect("sentences").iter().enumerate().map(line).collect();
+        let lines: String =
+            reference["sentences"].as_array().expect("sentences").iter().enumerate().map(line).collect();
         std::fs::write(folder.path().join("d.jsonl"), lines).expect("written");
         let program = folder.path().join("case.mtl");
         let text = format!(
@@ -147,7 +148,8 @@ fn gradients(program: &Program, batch: &Batch) -> BTreeMap<String, Vec<f32>> {
     program.grads.collect(&program.params, &loss.backward().expect("a backward pass")).expect("collected");
     let flat = program.grads.lock();
     let own = program.params.iter().filter(|p| p.name.starts_with("enc."));
-    own.map(|p| (p.name["enc.".len()..].to_string(), flat[p.sink.offset()..p.sink.offset() + p.len()].to_vec())).collect()
+    own.map(|p| (p.name["enc.".len()..].to_string(), flat[p.sink.offset()..p.sink.offset() + p.len()].to_vec()))
+        .collect()
 }
 
 fn compare_gradients(name: &str, folder: &Path, reference: &Value, wrong: &mut Vec<String>) {
@@ -164,7 +166,8 @@ fn compare_gradients(name: &str, folder: &Path, reference: &Value, wrong: &mut V
             continue;
         };
         let expected = numbers(expected);
-        let along = |f: &dyn Fn(f64) -> f64| gradient.iter().enumerate().map(|(i, g)| f64::from(*g) * f(i as f64)).sum::<f64>();
+        let along =
+            |f: &dyn Fn(f64) -> f64| gradient.iter().enumerate().map(|(i, g)| f64::from(*g) * f(i as f64)).sum::<f64>();
         let length = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
         let got = [length, along(&f64::cos), along(&|i| (1.7 * i).sin())];
         for (got, expected_one) in got.iter().zip(&expected) {
@@ -265,7 +268,11 @@ fn a_trained_encoder_is_kept_and_exported() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut exported = Vec::new();
     for family in FAMILIES {
-        let (model, run, out) = (folder.path().join(family), folder.path().join("run").join(family), folder.path().join("out").join(family));
+        let (model, run, out) = (
+            folder.path().join(family),
+            folder.path().join("run").join(family),
+            folder.path().join("out").join(family),
+        );
         copy(&fixture(family), &model);
         let case = Case::of(&model, &reference(&model), "cls", "");
         train(&case, &run);
@@ -311,7 +318,8 @@ fn a_trained_encoder_is_kept_and_exported() {
         println!("skipped: no Python with transformers (MTLC_PYTHON names one)");
         return;
     };
-    let output = std::process::Command::new(python).args(["-c", LOADS]).args(&exported).output().expect("Python starts");
+    let output =
+        std::process::Command::new(python).args(["-c", LOADS]).args(&exported).output().expect("Python starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -334,7 +342,9 @@ fn a_frozen_encoder_stays_and_others_learn_at_their_own_rates() {
         let param = case.compiled.plan.params.iter().find(|p| p.name.ends_with(end));
         param.and_then(|p| p.rate).unwrap_or_else(|| panic!("no rate of {end}")) * lr / 1e-4
     };
-    for (end, expected) in [("layer.1.output.dense.bias", 1.0), ("layer.0.output.dense.bias", 0.5), ("word_embeddings.weight", 0.25)] {
+    for (end, expected) in
+        [("layer.1.output.dense.bias", 1.0), ("layer.0.output.dense.bias", 0.5), ("word_embeddings.weight", 0.25)]
+    {
         assert!((rate(end) - expected).abs() < 1e-9, "{end}: {}", rate(end));
     }
 }

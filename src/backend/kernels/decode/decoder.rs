@@ -182,7 +182,8 @@ impl Cross {
 
 impl Layer {
     fn forward(&self, x: &Tensor, offsets: &Offsets, memory: Memory, heads: usize, drop: Drop) -> Result<Tensor> {
-        if is_fused(x) && is_fused(memory.rows)
+        if is_fused(x)
+            && is_fused(memory.rows)
             && let Some(block) = Block::new(self, offsets, memory, heads, drop)?
         {
             return block.apply(x, memory.rows);

@@ -11,8 +11,9 @@ use crate::data::pretrained::pieces::{Split, WordPieces};
 
 impl Program {
     /// The same with the tokenizers of its pretrained encoders.
-    pub fn with_pieces(self, pieces: Vec<Arc<WordPieces>>) -> Self {
-        Self { pieces, ..self }
+    pub fn with_pieces(mut self, pieces: Vec<Arc<WordPieces>>) -> Self {
+        self.pieces = pieces;
+        self
     }
 }
 

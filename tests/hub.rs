@@ -75,7 +75,9 @@ fn answer(mut stream: TcpStream, own: &str, state: &Mutex<State>) {
         (None, Some(name)) => (name, true),
         _ => ("", false),
     };
-    let bytes = std::fs::read(fixture().join(name)).ok().filter(|_| ["config.json", "tokenizer.json", "model.safetensors"].contains(&name));
+    let bytes = std::fs::read(fixture().join(name))
+        .ok()
+        .filter(|_| ["config.json", "tokenizer.json", "model.safetensors"].contains(&name));
     let Some(bytes) = bytes else {
         let _ = stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         return;
@@ -113,7 +115,8 @@ struct Case {
 impl Case {
     fn new(call: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let lines = "{\"a\": \"show flights to denver\", \"c\": \"p\"}\n{\"a\": \"the fares , please\", \"c\": \"q\"}\n";
+        let lines =
+            "{\"a\": \"show flights to denver\", \"c\": \"p\"}\n{\"a\": \"the fares , please\", \"c\": \"q\"}\n";
         std::fs::write(folder.path().join("d.jsonl"), lines.repeat(4)).expect("written");
         let text = format!(
             "data d {{\n  format: jsonl  train: \"d.jsonl\"\n  field a: text\n  field c: class\n}}\n\
@@ -126,7 +129,17 @@ impl Case {
     fn mtlc(&self, server: &str, args: &[&str], more: &[(&str, &str)]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mtlc"));
         command.current_dir(self.folder.path()).args(args).stdin(Stdio::null()).env("NO_COLOR", "1");
-        for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HF_TOKEN", "HF_HUB_CACHE", "HF_HUB_OFFLINE"] {
+        for name in [
+            "HTTP_PROXY",
+            "http_proxy",
+            "HTTPS_PROXY",
+            "https_proxy",
+            "ALL_PROXY",
+            "all_proxy",
+            "HF_TOKEN",
+            "HF_HUB_CACHE",
+            "HF_HUB_OFFLINE",
+        ] {
             command.env_remove(name);
         }
         command.env("HF_ENDPOINT", server).env("HF_HOME", self.folder.path().join("hf"));
@@ -150,10 +163,15 @@ fn a_model_is_fetched_once_and_its_commit_kept() {
     let checked = case.mtlc(&server.address, &["check", "--no-data", "case.mtl"], &[]);
     assert!(checked.status.success() && server.asked().is_empty(), "{}", said(&checked));
     // Offline there is nothing yet, whoever says so.
-    for (args, env) in [(vec!["check", "--offline", "case.mtl"], vec![]), (vec!["check", "case.mtl"], vec![("HF_HUB_OFFLINE", "1")])] {
+    for (args, env) in
+        [(vec!["check", "--offline", "case.mtl"], vec![]), (vec!["check", "case.mtl"], vec![("HF_HUB_OFFLINE", "1")])]
+    {
         let refused = case.mtlc(&server.address, &args, &env);
         let text = said(&refused);
-        assert!(!refused.status.success() && text.contains("E0808") && text.contains("in the cache of the hub"), "{text}");
+        assert!(
+            !refused.status.success() && text.contains("E0808") && text.contains("in the cache of the hub"),
+            "{text}"
+        );
         assert!(text.contains("case.mtl:6:25") && server.asked().is_empty(), "{text}");
     }
     let run = case.mtlc(&server.address, &["run", "case.mtl", "--out", "one"], &[]);
@@ -197,7 +215,10 @@ fn what_the_hub_lacks_is_said_at_the_call() {
     let case = Case::new("pretrained(\"org/tiny\")");
     let refused = case.mtlc("http://127.0.0.1:9", &["check", "case.mtl"], &[]);
     let text = said(&refused);
-    assert!(!refused.status.success() && text.contains("`config.json` of 'org/tiny' cannot be fetched from the hub"), "{text}");
+    assert!(
+        !refused.status.success() && text.contains("`config.json` of 'org/tiny' cannot be fetched from the hub"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -207,7 +228,10 @@ fn a_transfer_that_breaks_off_is_an_error_and_goes_on_later() {
     server.breaks(true);
     let refused = case.mtlc(&server.address, &["check", "case.mtl"], &[]);
     let text = said(&refused);
-    assert!(!refused.status.success() && text.contains("E0808") && text.contains("cannot be fetched from the hub"), "{text}");
+    assert!(
+        !refused.status.success() && text.contains("E0808") && text.contains("cannot be fetched from the hub"),
+        "{text}"
+    );
     server.breaks(false);
     let again = case.mtlc(&server.address, &["check", "case.mtl"], &[]);
     assert!(again.status.success(), "{}", said(&again));

@@ -11,9 +11,9 @@ use mtlc::backend::kernels::plainly;
 use mtlc::data::Batch;
 use mtlc::driver::compile::{Compiled, base_of, compile};
 use mtlc::driver::feed::CorpusFeed;
-use mtlc::driver::{self, Settings, training};
 use mtlc::driver::run::Folder;
 use mtlc::driver::training::RunOptions;
+use mtlc::driver::{self, Settings, training};
 use mtlc::report::RunDir;
 use mtlc::source::{Disk, SourceMap};
 use mtlc::train::events::Silent;
@@ -50,7 +50,8 @@ impl Case {
             let class = ["p", "q"][i % 2];
             serde_json::json!({"a": s["words"], "g": tags, "c": class}).to_string() + "\n"
         };
-        let lines: String = reference["sentences"].as_array().expect("sentences").iter().enumerate().map(line).collect();
+        let lines: String =
+            reference["sentences"].as_array().expect("sentences").iter().enumerate().map(line).collect();
         std::fs::write(folder.path().join("d.jsonl"), lines).expect("written");
         let program = folder.path().join("case.mtl");
         let text = format!(
@@ -147,7 +148,8 @@ fn gradients(program: &Program, batch: &Batch) -> BTreeMap<String, Vec<f32>> {
     program.grads.collect(&program.params, &loss.backward().expect("a backward pass")).expect("collected");
     let flat = program.grads.lock();
     let own = program.params.iter().filter(|p| p.name.starts_with("enc."));
-    own.map(|p| (p.name["enc.".len()..].to_string(), flat[p.sink.offset()..p.sink.offset() + p.len()].to_vec())).collect()
+    own.map(|p| (p.name["enc.".len()..].to_string(), flat[p.sink.offset()..p.sink.offset() + p.len()].to_vec()))
+        .collect()
 }
 
 fn compare_gradients(name: &str, folder: &Path, reference: &Value, wrong: &mut Vec<String>) {
@@ -164,7 +166,8 @@ fn compare_gradients(name: &str, folder: &Path, reference: &Value, wrong: &mut V
             continue;
         };
         let expected = numbers(expected);
-        let along = |f: &dyn Fn(f64) -> f64| gradient.iter().enumerate().map(|(i, g)| f64::from(*g) * f(i as f64)).sum::<f64>();
+        let along =
+            |f: &dyn Fn(f64) -> f64| gradient.iter().enumerate().map(|(i, g)| f64::from(*g) * f(i as f64)).sum::<f64>();
         let length = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
         let got = [length, along(&f64::cos), along(&|i| (1.7 * i).sin())];
         for (got, expected_one) in got.iter().zip(&expected) {
@@ -265,7 +268,11 @@ fn a_trained_encoder_is_kept_and_exported() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut exported = Vec::new();
     for family in FAMILIES {
-        let (model, run, out) = (folder.path().join(family), folder.path().join("run").join(family), folder.path().join("out").join(family));
+        let (model, run, out) = (
+            folder.path().join(family),
+            folder.path().join("run").join(family),
+            folder.path().join("out").join(family),
+        );
         copy(&fixture(family), &model);
         let case = Case::of(&model, &reference(&model), "cls", "");
         train(&case, &run);
@@ -311,7 +318,8 @@ fn a_trained_encoder_is_kept_and_exported() {
         println!("skipped: no Python with transformers (MTLC_PYTHON names one)");
         return;
     };
-    let output = std::process::Command::new(python).args(["-c", LOADS]).args(&exported).output().expect("Python starts");
+    let output =
+        std::process::Command::new(python).args(["-c", LOADS]).args(&exported).output().expect("Python starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -334,7 +342,131 @@ fn a_frozen_encoder_stays_and_others_learn_at_their_own_rates() {
         let param = case.compiled.plan.params.iter().find(|p| p.name.ends_with(end));
         param.and_then(|p| p.rate).unwrap_or_else(|| panic!("no rate of {end}")) * lr / 1e-4
     };
-    for (end, expected) in [("layer.1.output.dense.bias", 1.0), ("layer.0.output.dense.bias", 0.5), ("word_embeddings.weight", 0.25)] {
+    for (end, expected) in
+        [("layer.1.output.dense.bias", 1.0), ("layer.0.output.dense.bias", 0.5), ("word_embeddings.weight", 0.25)]
+    {
         assert!((rate(end) - expected).abs() < 1e-9, "{end}: {}", rate(end));
     }
+}
+
+/// Where the field's tokens are the encoder's own pieces, each has the state of that piece.
+#[test]
+fn pieces_of_a_field_are_read_one_to_one() {
+    let from = fixture("bert");
+    let reference = reference(&from);
+    let folder = tempfile::tempdir().expect("a folder");
+    let sentences = reference["sentences"].as_array().expect("sentences");
+    let text = |s: &Value| {
+        s["words"]
+            .as_array()
+            .expect("words")
+            .iter()
+            .map(|w| w.as_str().expect("a word").to_owned())
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let lines: String =
+        sentences.iter().map(|s| serde_json::json!({"a": text(s), "c": "p"}).to_string() + "\n").collect();
+    std::fs::write(folder.path().join("d.jsonl"), lines).expect("written");
+    std::fs::copy(from.join("tokenizer.json"), folder.path().join("tokenizer.json")).expect("copied");
+    let program = folder.path().join("case.mtl");
+    let written = format!(
+        "data d {{\n  format: jsonl  train: \"d.jsonl\"\n  field a: text(tokens: \"tokenizer.json\")\n  field c: class\n}}\n\
+         task u: classify(d.c) = d.a |> pretrained(\"{}\", dropout: 0) |> mean_pool\n",
+        from.display()
+    );
+    std::fs::write(&program, written).expect("written");
+    let checked = driver::check(&program, &Disk, &Settings::default());
+    let model = checked.model.unwrap_or_else(|| panic!("{:?}", checked.diagnostics));
+    let compiled = compile(&model, &base_of(&program, None)).unwrap_or_else(|e| panic!("{e:?}"));
+    let case = Case { _folder: folder, compiled };
+    let (program, batch) = (case.program(), case.batch());
+    let node = program.plan.nodes.iter().position(|n| n.op == "word_states").expect("states");
+    let values = program.compute(&batch, &[node], false, 5).expect("values");
+    let states = values[&node].tensor().expect("numbers").to_vec2::<f32>().expect("rows");
+    let (mut row, mut wrong) = (0, Vec::new());
+    for sentence in sentences {
+        let layers = sentence["layers"].as_array().expect("layers");
+        let last = numbers(layers.last().expect("a layer"));
+        for (w, first) in sentence["first"].as_array().expect("places").iter().enumerate() {
+            let at = row + first.as_u64().expect("a place") as usize - 1;
+            near(&format!("piece {first}"), &states[at], &last[w * 8..w * 8 + 8], 1e-4, &mut wrong);
+        }
+        row += sentence["pieces"].as_array().expect("pieces").len() - 2;
+    }
+    assert_eq!(states.len(), row);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What only reading the data shows of a checkpoint is said at its place, too.
+#[test]
+fn what_does_not_fit_is_said_at_the_call() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let spoil = |name: &str, spoil: &dyn Fn(&Path)| {
+        let model = folder.path().join(name);
+        copy(&fixture("bert"), &model);
+        spoil(&model);
+        let program = folder.path().join("case.mtl");
+        std::fs::write(folder.path().join("d.jsonl"), "{\"a\": \"show\", \"c\": \"p\"}\n").expect("written");
+        let text = format!(
+            "data d {{\n  format: jsonl  train: \"d.jsonl\"\n  field a: text\n  field c: class\n}}\n\
+             task u: classify(d.c) = d.a |> pretrained(\"{name}\") |> mean_pool\n"
+        );
+        std::fs::write(&program, text).expect("written");
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_mtlc"))
+            .current_dir(folder.path())
+            .env("NO_COLOR", "1")
+            .args(["run", "case.mtl", "--out", &format!("run-{name}")])
+            .output()
+            .expect("mtlc starts");
+        assert!(!output.status.success(), "{name}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let other = spoil("other", &|model| {
+        std::fs::copy(fixture("roberta").join("tokenizer.json"), model.join("tokenizer.json")).expect("copied");
+    });
+    let message = "the tokenizer in 'other' has piece ";
+    assert!(other.contains("E0808") && other.contains(message) && other.contains("case.mtl:6:43"), "{other}");
+    let numbers = spoil("numbers", &|model| {
+        let path = model.join("model.safetensors");
+        let mut bytes = std::fs::read(&path).expect("weights");
+        // The first number after the header is of a norm that is read.
+        let at = u64::from_le_bytes(*bytes.first_chunk().expect("a length")) as usize + 8;
+        bytes[at..at + 4].copy_from_slice(&f32::NAN.to_le_bytes());
+        std::fs::write(path, bytes).expect("written");
+    });
+    assert!(numbers.contains("E0808") && numbers.contains("holds a number that is not finite"), "{numbers}");
+    assert!(numbers.contains("case.mtl:6:43"), "{numbers}");
+}
+
+/// A run with an encoder teaches another program when the folder of the encoder is gone.
+#[test]
+fn a_run_with_an_encoder_is_brought_into_another_program() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path();
+    copy(&fixture("bert"), &root.join("bert"));
+    let lines = "{\"a\": \"show flights\", \"c\": \"p\"}\n{\"a\": \"the fares\", \"c\": \"q\"}\n";
+    std::fs::write(root.join("d.jsonl"), lines).expect("written");
+    let data = "data d {\n  format: jsonl  train: \"d.jsonl\"\n  field a: text\n  field c: class\n}\n";
+    let large = "layer bert = pretrained(\"bert\", whole: cls)\nlet (w, v) = d.a |> bert\n\
+                 task kind: classify(d.c) = concat(v, w |> mean_pool)\n";
+    let small = "use run \"large\" as teacher\nlet (w, v) = d.a |> teacher.bert\n\
+                 task own: classify(d.c) = concat(v, d.a |> embed(4) |> mean_pool)\n\
+                 task again: distill(teacher.kind) = w |> mean_pool\n";
+    std::fs::write(root.join("large.mtl"), format!("{data}{large}train {{ epochs: 1 }}\n")).expect("written");
+    std::fs::write(root.join("small.mtl"), format!("{data}{small}train {{ epochs: 1 }}\n")).expect("written");
+    let mtlc = |args: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_mtlc")).current_dir(root).args(args).output();
+        let output = output.expect("mtlc starts");
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    mtlc(&["run", "large.mtl", "--out", "large"]);
+    std::fs::remove_dir_all(root.join("bert")).expect("removed");
+    mtlc(&["run", "small.mtl", "--out", "small"]);
+    let name = "bert.encoder.layer.1.output.dense.weight";
+    let [taught, own] = ["large", "small"].map(|run| tensors(&root.join(run).join("model.safetensors")));
+    assert_eq!(taught[name], own[&format!("teacher.{name}")], "the teacher stays");
+    mtlc(&["eval", "small", "--split", "train"]);
+    mtlc(&["export", "small", "out", "--layer", "teacher.bert"]);
+    assert_eq!(tensors(&root.join("out/model.safetensors"))["encoder.layer.1.output.dense.weight"], taught[name]);
 }

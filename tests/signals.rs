@@ -265,7 +265,9 @@ fn a_reward_counts_by_what_it_exceeds() {
          loss given = reinforce(t, mse(t.sample, t.probs), baseline: other)\n\
          loss own = reinforce(t, t.accuracy, baseline: none)\nloss right = cross_entropy(t.sample, t.gold)",
     );
-    let [reward, surprise, level, plain, among, given, own, right] = &computed(&compiled, true, 4)[..] else { panic!() };
+    let [reward, surprise, level, plain, among, given, own, right] = &computed(&compiled, true, 4)[..] else {
+        panic!()
+    };
     let close = |a: f32, b: f32| assert!((a - b).abs() < 1e-5 + 1e-4 * b.abs(), "{a} for {b}");
     let all: f32 = reward.iter().sum();
     for i in 0..4 {

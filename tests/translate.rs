@@ -111,7 +111,8 @@ fn a_translator_reads_tags_and_writes_line_by_line() {
 fn answers_while_asked(project: &Project, texts: &[String]) {
     let mut mtlc = project.mtlc(&["generate", "r", "-", "--task", "translate.en.caps"]);
     let mut child = mtlc.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("mtlc starts");
-    let (mut to, mut from) = (child.stdin.take().expect("a pipe"), BufReader::new(child.stdout.take().expect("a pipe")));
+    let (mut to, mut from) =
+        (child.stdin.take().expect("a pipe"), BufReader::new(child.stdout.take().expect("a pipe")));
     for (asked, expected) in project.text("data/dev.en").lines().zip(texts).take(3) {
         writeln!(to, "{asked}").expect("written");
         let mut answer = String::new();
@@ -128,7 +129,8 @@ fn refused(project: &Project) {
         assert_eq!(output.status.code(), Some(code), "{}", said(&output));
         assert!(said(&output).contains(gist), "{gist}: {}", said(&output));
     };
-    let several = "2 tasks of the run write texts\n = help: name one with `--task`: `translate.en.de` or `translate.en.caps`";
+    let several =
+        "2 tasks of the run write texts\n = help: name one with `--task`: `translate.en.de` or `translate.en.caps`";
     refused(&["generate", "r", "data/dev.en"], 1, several);
     refused(&["generate", "r", "data/dev.en", "--task", "x"], 1, "the run has no task 'x' that writes texts");
     refused(&["generate", "r", "--top-k", "3"], 2, "--sample");
@@ -163,7 +165,8 @@ fn a_tokenizer_file_may_go_away() {
         "pre_tokenizer": {"type": "Whitespace"}, "post_processor": null, "decoder": null,
         "model": {"type": "WordLevel", "vocab": {"[UNK]": 0, "dog": 1, "cat": 2, "runs": 3, "HUND": 4, "CAT": 5}, "unk_token": "[UNK]"}}"#;
     project.write("t.json", tokenizer);
-    let program = PROGRAM.replace("bpe(300)", "\"t.json\"").replace("epochs: 8", "epochs: 1").replace("beam: 2", "beam: 1");
+    let program =
+        PROGRAM.replace("bpe(300)", "\"t.json\"").replace("epochs: 8", "epochs: 1").replace("beam: 2", "beam: 1");
     project.write("file.mtl", program);
     project.fine(&["run", "file.mtl", "--out", "r"]);
     let before = lines(project.run(&["generate", "r", "data/dev.en", "--task", "translate.en.caps"]));

@@ -34,6 +34,7 @@ CASES = {
 CASES |= {
     f"encoder {data}": ("encoder", data, {"size": 32}, 8, 0.1, 5e-5, 1.0) for data in ("atis", "ewt")
 }
+CASES["minilm"] = ("minilm", "atis", {"size": 32}, 8, 0.1, 5e-5, 1.0)
 CASES["translate"] = ("translate", "multi30k", {"size": 64}, 6, 0.1, 5e-4, 1.0)
 CASES["crf"] = ("crf", "conll2000", {}, 20, 0.3, 1e-3, 5.0)
 
@@ -47,7 +48,7 @@ PREDICTIONS = {
 PREDICTIONS["translate, beam 5, x 64"] = ("translate", "multi30k", {}, 64, 2)
 
 # Models without a packed form, and those of which each place counts alone.
-PADDED = {"encoder", "translate"}
+PADDED = {"encoder", "minilm", "translate"}
 
 AGREE = 20
 
@@ -164,6 +165,8 @@ def main():
     for name, arguments in DATA.items():
         make = [sys.executable, HERE / "data.py", asked.folder / name / "slu", *arguments]
         subprocess.run(make, check=True)
+    if asked.only in "minilm":
+        subprocess.run([sys.executable, HERE / "minilm.py", asked.folder / "atis"], check=True)
     all_forms = asked.forms.split(",")
     print("| model | agree | tokens/s | " + " | ".join(all_forms) + " | ratio | peak memory, ratio |")
     print("|---|---|---|" + "---|" * len(all_forms) + "---|---|")

@@ -60,6 +60,10 @@ def main(name, form, steps, dump, data, drop, lr, clip):
     if name == "translate":
         made = translate.batches(dump, data)
         model = translate.Translate(weights, float(drop), translate.rows_of(dump)[1])
+    elif name == "minilm":
+        import minilm
+
+        made, model = minilm.batches(dump, data), minilm.Minilm(weights, float(drop), data.parent / "minilm")
     else:
         made = batches(dump, data, name != "crf")
         model = MODELS[name](weights, float(drop), form == "packed")

@@ -14,7 +14,7 @@ use super::looked::Looked;
 use super::perturb::Perturbations;
 use super::schedule::{Ask, Schedule, Work};
 use super::{Grads, Param, Rows, Value};
-use crate::data::pretrained::pieces::{Split, WordPieces};
+use crate::data::pretrained::pieces::WordPieces;
 use crate::data::spec::FieldType;
 use crate::data::{Batch, FieldBatch, Labelled, Lexicon, Schema, View};
 use crate::ops;
@@ -44,7 +44,7 @@ pub struct Program {
     /// For label spaces of words, the numbers of their labels, by what asks for them.
     listed: Mutex<Lists>,
     /// The tokenizers of pretrained encoders, in the plan's order.
-    pieces: Vec<Arc<WordPieces>>,
+    pub(super) pieces: Vec<Arc<WordPieces>>,
     /// What layers make of tables, if no parameter changes any more.
     settled: Option<Projections>,
     /// The nodes that read a value which `perturb` marks.
@@ -107,11 +107,6 @@ impl Program {
     /// is computed once.
     pub fn settled(self) -> Self {
         Self { settled: Some(Projections::default()), ..self }
-    }
-
-    /// The same with the tokenizers of its pretrained encoders.
-    pub fn with_pieces(self, pieces: Vec<Arc<WordPieces>>) -> Self {
-        Self { pieces, ..self }
     }
 
     /// Keeps what the parameters are that something compares with it: a turn has ended.
@@ -256,7 +251,7 @@ fn chosen_grades(chosen: &[u32], members: &super::Offsets) -> Vec<f32> {
 
 /// What an operation sees while it computes a node.
 pub struct Run<'a> {
-    program: &'a Program,
+    pub(super) program: &'a Program,
     /// The node.
     pub node: &'a Node,
     batch: &'a Batch,
@@ -420,16 +415,6 @@ impl<'a> Run<'a> {
     pub fn vocabulary_rows(&self, ids: &[u32]) -> Arc<Vec<u32>> {
         let vocab = &self.program.schema.vocabs[self.int("vocab")];
         Arc::new(ids.iter().map(|id| vocab.row(*id)).collect())
-    }
-
-    /// The pieces of words by the tokenizer of the node's encoder; a dropped word is masked.
-    pub fn split(&self, ids: &[u32], lexicon: &Lexicon, rows: &Rows) -> Result<Split> {
-        let Some(pieces) = self.program.pieces.get(self.int("encoder")) else { bail!("an encoder has no tokenizer") };
-        let words: Vec<Option<Arc<str>>> =
-            ids.iter().map(|id| (*id != super::NO_LABEL).then(|| lexicon.word(*id))).collect();
-        let Some(texts) = rows.inner() else { bail!("an encoder reads texts") };
-        let text = |w: &[u32]| words[w[0] as usize..w[1] as usize].iter().map(Option::as_deref).collect();
-        pieces.split(texts.windows(2).map(text), self.bool("pieces")).map_err(candle_core::Error::msg)
     }
 
     /// Rows of the node's table as they are, where predictions share common values.

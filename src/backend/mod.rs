@@ -14,6 +14,7 @@ pub mod params;
 pub mod perturb;
 pub mod rows;
 mod schedule;
+mod split;
 pub mod value;
 pub mod votes;
 

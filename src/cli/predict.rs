@@ -95,8 +95,8 @@ impl Input {
             let stream = Box::new(BufReader::new(std::io::stdin()));
             return Ok(Self { stream, shown: "<stdin>".into(), live: !stdin_is_file() });
         }
-        let file = File::open(name)
-            .map_err(|e| Diagnostic::placeless(codes::INPUT, format!("cannot read '{name}': {e}")))?;
+        let file =
+            File::open(name).map_err(|e| Diagnostic::placeless(codes::INPUT, format!("cannot read '{name}': {e}")))?;
         let live = !is_file(&file);
         Ok(Self { stream: Box::new(BufReader::new(file)), shown: name.into(), live })
     }

@@ -12,7 +12,7 @@ use super::spec::{DataSpec, FieldType, FilePath, Format, Source, Split, Tokens, 
 /// name as messages show it.
 pub fn digests(specs: &[DataSpec], vocabs: &[VocabSpec], base: &Path) -> io::Result<BTreeMap<String, String>> {
     let vectors = vocabs.iter().filter_map(|v| v.vectors.as_ref()).map(|file| whole(file, base));
-    let tokenizers = specs.iter().flat_map(|spec| tokenizers(spec)).map(|file| whole(file, base));
+    let tokenizers = specs.iter().flat_map(tokenizers).map(|file| whole(file, base));
     let files = specs.iter().flat_map(|spec| files(spec, base)).chain(vectors).chain(tokenizers);
     files.map(|(path, shown)| Ok((shown, digest(&path)?))).collect()
 }

@@ -10,11 +10,11 @@ use crate::plan::Plan;
 #[cfg(feature = "train")]
 use {
     super::compile::Compiled,
-    crate::report::RunDir,
     super::training::broken,
     crate::backend::params::Published,
     crate::data::pretrained::{CONFIG, Place, TOKENIZER, TOKENIZER_CONFIG, pieces::WordPieces, weights},
     crate::plan::{EncoderPlan, Init},
+    crate::report::RunDir,
     std::cell::RefCell,
     std::collections::BTreeMap,
     std::sync::Arc,
@@ -74,7 +74,8 @@ fn of_run(run: &Path, from: &str) -> Result<Checkpoint, Misfit> {
         let message = format!("the run at '{}' has no encoder '{from}'", run.display());
         Misfit::new(message, "train it again with the program that it is brought into")
     };
-    let plan = super::compile::read_plan(&run.join("plan.json")).map_err(|d| Misfit::new(d.message, "train it again"))?;
+    let plan =
+        super::compile::read_plan(&run.join("plan.json")).map_err(|d| Misfit::new(d.message, "train it again"))?;
     let found = plan.encoders.into_iter().find(|e| e.checkpoint.from == from).ok_or_else(lacks)?;
     Ok(Checkpoint { path: folder(run, &found.name), ..found.checkpoint })
 }
@@ -161,7 +162,8 @@ pub fn keep(compiled: &Compiled, run: &RunDir) -> Result<(), Diagnostic> {
         std::fs::create_dir_all(&to).map_err(|e| crate::report::run_dir::unwritable(&to, &e))?;
         let read = |name: &str| {
             let path = from.join(name);
-            let failed = |e| at(encoder, Misfit::new(format!("'{}' cannot be read: {e}", path.display()), "copy it again"));
+            let failed =
+                |e| at(encoder, Misfit::new(format!("'{}' cannot be read: {e}", path.display()), "copy it again"));
             std::fs::read(&path).map_err(failed)
         };
         run.write(&to.join(CONFIG), &read(CONFIG)?)?;
@@ -194,7 +196,13 @@ fn rest(plan: &Plan, encoder: usize) -> Result<Vec<u8>, Diagnostic> {
     for (name, stored) in plan.checkpoint.tensors.iter().filter(|(name, _)| !read.contains_key(*name)) {
         let path = plan.checkpoint.path.join(&stored.file);
         let bytes = weights::bytes(&path, stored).map_err(|e| {
-            at(plan, Misfit::new(format!("'{name}' cannot be read from '{}': {e}", path.display()), "copy the checkpoint again"))
+            at(
+                plan,
+                Misfit::new(
+                    format!("'{name}' cannot be read from '{}': {e}", path.display()),
+                    "copy the checkpoint again",
+                ),
+            )
         })?;
         tensors.push((name.as_str(), stored.dtype.as_str(), stored.shape.as_slice(), bytes));
     }

@@ -27,12 +27,13 @@ pub fn encoder(run: &Path, layer: Option<&str>, out: &Path) -> Result<String, Di
     let at = chosen(&plan, layer, run)?;
     let encoder = &plan.encoders[at];
     let from = dir.pretrained().join(&encoder.name);
-    let damaged = |what: String| {
-        Diagnostic::placeless(codes::RUN_DIR, what).help("restore it from a copy, or train again")
-    };
+    let damaged =
+        |what: String| Diagnostic::placeless(codes::RUN_DIR, what).help("restore it from a copy, or train again");
     let read = |path: &Path| std::fs::read(path).map_err(|e| damaged(format!("cannot read '{}': {e}", path.display())));
     let (model, rest) = (read(&dir.model())?, read(&from.join(REST))?);
-    let open = |bytes| SafeTensors::deserialize(bytes).map_err(|e| damaged(format!("the weights of the run are damaged: {e}")));
+    let open = |bytes| {
+        SafeTensors::deserialize(bytes).map_err(|e| damaged(format!("the weights of the run are damaged: {e}")))
+    };
     let (model, rest) = (open(&model)?, open(&rest)?);
     let own = published(&plan, at);
     let mut tensors: Vec<(&str, TensorView<'_>)> = Vec::new();
@@ -43,13 +44,15 @@ pub fn encoder(run: &Path, layer: Option<&str>, out: &Path) -> Result<String, Di
         };
         tensors.push((name, view.map_err(|_| damaged(format!("the run at '{}' lacks '{name}'", run.display())))?));
     }
-    let bytes = serialize(tensors, Some(format())).map_err(|e| damaged(format!("the weights cannot be written: {e}")))?;
+    let bytes =
+        serialize(tensors, Some(format())).map_err(|e| damaged(format!("the weights cannot be written: {e}")))?;
     std::fs::create_dir_all(out).map_err(|e| unwritable(out, &e))?;
     if std::fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some()) {
         let message = format!("`{}` is not empty, and an export overwrites nothing", out.display());
         return Err(Diagnostic::placeless(codes::OUTPUT, message).help("name another folder"));
     }
-    let write = |name: &str, bytes: &[u8]| write_whole(&out.join(name), bytes).map_err(|e| unwritable(&out.join(name), &e));
+    let write =
+        |name: &str, bytes: &[u8]| write_whole(&out.join(name), bytes).map_err(|e| unwritable(&out.join(name), &e));
     write(WEIGHTS, &bytes)?;
     for name in [CONFIG, TOKENIZER] {
         write(name, &read(&from.join(name))?)?;
@@ -67,12 +70,21 @@ fn chosen(plan: &Plan, layer: Option<&str>, run: &Path) -> Result<usize, Diagnos
     let names: Vec<String> = plan.encoders.iter().map(|e| format!("`{}`", e.name)).collect();
     let shown = run.display();
     let (message, help) = match (layer, plan.encoders.as_slice()) {
-        (_, []) => (format!("the run at '{shown}' has no pretrained encoder"), "only what `pretrained` began with is exported".into()),
+        (_, []) => (
+            format!("the run at '{shown}' has no pretrained encoder"),
+            "only what `pretrained` began with is exported".into(),
+        ),
         (None, [_]) => return Ok(0),
-        (None, _) => (format!("the run at '{shown}' has several pretrained encoders"), format!("name one with `--layer`: {}", names.join(", "))),
+        (None, _) => (
+            format!("the run at '{shown}' has several pretrained encoders"),
+            format!("name one with `--layer`: {}", names.join(", ")),
+        ),
         (Some(layer), encoders) => match encoders.iter().position(|e| e.name == layer) {
             Some(at) => return Ok(at),
-            None => (format!("the run at '{shown}' has no pretrained encoder '{layer}'"), format!("it has {}", names.join(", "))),
+            None => (
+                format!("the run at '{shown}' has no pretrained encoder '{layer}'"),
+                format!("it has {}", names.join(", ")),
+            ),
         },
     };
     Err(Diagnostic::placeless(codes::INPUT, message).help(help))

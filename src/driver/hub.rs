@@ -59,7 +59,8 @@ fn open(id: &str, commit: &str, snapshot: &Path) -> Result<Checkpoint, Misfit> {
 
 /// Whether the environment forbids the network, as the reference libraries read it.
 fn is_offline() -> bool {
-    std::env::var("HF_HUB_OFFLINE").is_ok_and(|v| matches!(v.to_ascii_lowercase().as_str(), "1" | "true" | "yes" | "on"))
+    std::env::var("HF_HUB_OFFLINE")
+        .is_ok_and(|v| matches!(v.to_ascii_lowercase().as_str(), "1" | "true" | "yes" | "on"))
 }
 
 /// The folder of all models.
@@ -95,7 +96,8 @@ impl Model<'_> {
     fn fetch(&self) -> Result<(String, PathBuf), Misfit> {
         use crate::data::pretrained::{INDEX, TOKENIZER, TOKENIZER_CONFIG, VOCABULARY, WEIGHTS};
         let config = self.file(self.revision, CONFIG)?.ok_or_else(|| {
-            let message = format!("there is no folder '{}', and the hub has no such model with a `config.json`", self.id);
+            let message =
+                format!("there is no folder '{}', and the hub has no such model with a `config.json`", self.id);
             Misfit::new(message, "mend the name or the revision; a model that is not public needs `HF_TOKEN`")
         })?;
         let snapshot = config.parent().unwrap_or(Path::new("")).to_path_buf();

@@ -16,6 +16,7 @@ pub mod failure;
 pub mod feed;
 #[cfg(feature = "train")]
 mod foresee;
+mod hub;
 pub mod load;
 #[cfg(feature = "train")]
 pub mod predict;
@@ -23,7 +24,6 @@ pub mod predict;
 pub mod resume;
 #[cfg(feature = "train")]
 pub mod run;
-mod hub;
 mod sound;
 #[cfg(feature = "train")]
 pub mod training;

@@ -385,9 +385,7 @@ pub fn cuts_gradient(op: &str) -> bool {
 /// prediction in training, and no score that only training chooses by.
 pub fn read_at_prediction<'n, T>(op: &str, inputs: &'n [T]) -> &'n [T] {
     match op {
-        "forced_label" | "feedback_path" | "feedback_label" | "given_spans" | "handed_states" => {
-            &inputs[..1]
-        }
+        "forced_label" | "feedback_path" | "feedback_label" | "given_spans" | "handed_states" => &inputs[..1],
         "forced_text" => &inputs[..inputs.len().saturating_sub(1)],
         _ => inputs,
     }

@@ -29,8 +29,16 @@ static REINFORCE: Signature = Signature {
     doc: "-(r - b) log p(y) for each example, where y is the task's `.sample`, p what its head gives, r the reward and b the baseline; no gradient passes through r - b (Williams 1992).",
     inputs: &[],
     args: &[
-        required("task", Kind::Any, "A task whose `.sample` earns the reward: `classify`, `multilabel`, `generate`, or `tag` with a softmax."),
-        required("reward", Kind::Any, "A number for each example: a figure of a task that reads the sample, or of the task itself, which is then that of the sample."),
+        required(
+            "task",
+            Kind::Any,
+            "A task whose `.sample` earns the reward: `classify`, `multilabel`, `generate`, or `tag` with a softmax.",
+        ),
+        required(
+            "reward",
+            Kind::Any,
+            "A number for each example: a figure of a task that reads the sample, or of the task itself, which is then that of the sample.",
+        ),
         arg(
             "baseline",
             Kind::Any,
@@ -51,7 +59,9 @@ impl Operation for Reinforce {
         let on = built.on.examples();
         let drawn = c.draw_of(id, &built, task.span);
         let surprise = match c.writes(id) {
-            true => handed::surprise(c, &built, drawn, task.span).ok_or(()).map_err(|()| no_gold(c, call, id, task.span))?,
+            true => {
+                handed::surprise(c, &built, drawn, task.span).ok_or(()).map_err(|()| no_gold(c, call, id, task.span))?
+            }
             false => surprise(c, built.logits, drawn, &on, task.span),
         };
         let mut inputs = vec![surprise, earned(c, call, (id, drawn), reward, &on)?];
@@ -102,13 +112,17 @@ fn drawing<'a>(c: &mut Checker<'a>, call: &Call<'a>, e: &'a Expr) -> Checked<(Ta
     let built = c.built(id, e.span)?;
     let task = c.task(id);
     let kind = task.kind.signature().name;
-    let one_by_one = matches!(kind, "classify" | "multilabel" | "tag") && task.head.form != "crf" && built.probs.is_some();
+    let one_by_one =
+        matches!(kind, "classify" | "multilabel" | "tag") && task.head.form != "crf" && built.probs.is_some();
     if one_by_one || handed::writes(&task.head) {
         return Ok((id, built));
     }
     let message = format!("the `.sample` of '{}' is not drawn from probabilities of its labels one by one", task.name);
     let d = Diagnostic::new(codes::TASK_HEAD, e.span, message).also(task.span, "declared here");
-    Err(c.error_in(&call.scope, d.help("reward a `classify`, `multilabel` or `generate` task, or a `tag` task with `head: softmax`")))
+    Err(c.error_in(
+        &call.scope,
+        d.help("reward a `classify`, `multilabel` or `generate` task, or a `tag` task with `head: softmax`"),
+    ))
 }
 
 fn no_gold<'a>(c: &mut Checker<'a>, call: &Call<'a>, id: TaskId, at: Span) -> Reported {
@@ -171,8 +185,15 @@ fn of_examples<'a>(c: &mut Checker<'a>, call: &Call<'a>, e: &'a Expr, what: &str
         return Ok(node);
     }
     let (shown, wanted) = (c.show(&ty), c.show(&Ty::Vector(on.clone(), 1.into())));
-    let d = Diagnostic::new(codes::WRONG_INPUT, e.span, format!("{what} is one number for each example, and this is {shown}"));
-    Err(c.error_in(&call.scope, d.help(format!("give it {wanted}: a figure such as `t.accuracy`, or values pooled and joined into one number"))))
+    let d = Diagnostic::new(
+        codes::WRONG_INPUT,
+        e.span,
+        format!("{what} is one number for each example, and this is {shown}"),
+    );
+    Err(c.error_in(
+        &call.scope,
+        d.help(format!("give it {wanted}: a figure such as `t.accuracy`, or values pooled and joined into one number")),
+    ))
 }
 
 /// The reward of each example less the mean of the others'.

@@ -7,9 +7,9 @@ use std::rc::Rc;
 use super::call::{Scope, TaskId, Val};
 use super::checker::Checker;
 use super::consts::Const;
+use super::graph::{NodeId, field_of};
 use super::known::Known;
 use super::lints;
-use super::graph::{NodeId, field_of};
 use super::model::{LossData, Model, ModelLoss, ModelTask};
 use super::runs::{self, UsedRun};
 use super::symbols::{Collector, Family, Symbol, SymbolKind, Symbols};
@@ -176,12 +176,7 @@ pub fn plain(path: &Path) -> PathBuf {
 
 /// Checks a program. `overrides` are the `--set` values of consts, and `find` finds the pretrained
 /// encoders that it names.
-pub fn check(
-    program: Program,
-    sources: &SourceMap,
-    overrides: FxHashMap<String, Const>,
-    find: &dyn Find,
-) -> Analysis {
+pub fn check(program: Program, sources: &SourceMap, overrides: FxHashMap<String, Const>, find: &dyn Find) -> Analysis {
     let Program { name, files, runs, diagnostics } = program;
     let mut c = Checker {
         sources,

@@ -127,7 +127,9 @@ impl<'a> Checker<'a> {
             "hidden" => built.hidden,
             "logits" if self.writes(id) => self.fixed_words(id, built, name.span).map(|()| built.logits)?,
             "logits" => built.logits,
-            "probs" if self.writes(id) => self.fixed_words(id, built, name.span).map(|()| ops::tasks::generate::handed::probs(self, built, span))?,
+            "probs" if self.writes(id) => self
+                .fixed_words(id, built, name.span)
+                .map(|()| ops::tasks::generate::handed::probs(self, built, span))?,
             "probs" => built.probs.ok_or(()).map_err(|()| missing(self, "probabilities"))?,
             "label" => return self.label_output(id, built, args, span, s).map(Val::Node),
             "gold" => {
@@ -169,7 +171,8 @@ impl<'a> Checker<'a> {
             "words" if self.writes(id) => {
                 self.fixed_words(id, built, name.span)?;
                 let bound = self.bind_args(&ops::tasks::WORDS, args, name.span, s);
-                let relaxed = bound.float("gumbel").filter(|t| *t > 0.0).map(|t| (t, bound.bool("hard"), self.site(s, span)));
+                let relaxed =
+                    bound.float("gumbel").filter(|t| *t > 0.0).map(|t| (t, bound.bool("hard"), self.site(s, span)));
                 ops::tasks::generate::handed::words(self, built, relaxed, span)
             }
             "states" | "words" => return Err(missing(self, "text that it writes")),

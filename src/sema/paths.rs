@@ -103,7 +103,9 @@ impl<'a> Checker<'a> {
                 Ok(self.member_prefixes(&symbol, member))
             }
             // Layers that are counted: `bert.encoder.layer[0]`.
-            ExprKind::Index { base, indices } if matches!(indices.as_slice(), [Expr { kind: ExprKind::Int(_), .. }]) => {
+            ExprKind::Index { base, indices }
+                if matches!(indices.as_slice(), [Expr { kind: ExprKind::Int(_), .. }]) =>
+            {
                 let owners = self.path_prefixes(base, s)?;
                 let number = Ident { text: self.sources.text(indices[0].span).into(), span: indices[0].span };
                 self.part_prefixes(&owners, base.span, &number, s)

@@ -14,6 +14,7 @@ HOURS = "one two three four five six seven eight nine ten eleven twelve".split()
 
 # Names are made of syllables, so that test has many that train has not.
 STARTS = "al be cor da el fi gre ha il ja ka lo mi nor or pe ro sa ti ul vi wen".split()
+MIDDLES = " ba bel di do fa go li lo ma mi na no ra ri ro ta ti va ze".split(" ")
 ENDS = "da dric len lia mar na nor ra ric sa tha vin".split()
 
 ABOUT = {
@@ -35,25 +36,25 @@ def hour(draw):
     at = 1 + draw.below(12)
     kind = draw.one(["whole", "half", "quarter past", "quarter to", "twenty past"])
     if kind == "whole":
-        return f"{at:02}:00", f"at {HOURS[at - 1]}"
+        return f"{at:02} 00", f"at {HOURS[at - 1]}"
     if kind == "quarter to":
-        return f"{at - 1 or 12:02}:45", f"at a quarter to {HOURS[at - 1]}"
+        return f"{at - 1 or 12:02} 45", f"at a quarter to {HOURS[at - 1]}"
     minutes = {"half": 30, "quarter past": 15, "twenty past": 20}[kind]
     said = {"half": "half past", "quarter past": "a quarter past", "twenty past": "twenty past"}[kind]
-    return f"{at:02}:{minutes}", f"at {said} {HOURS[at - 1]}"
+    return f"{at:02} {minutes}", f"at {said} {HOURS[at - 1]}"
 
 
 def note(draw):
     about = draw.one(list(ABOUT))
     month = draw.below(12)
     number, said = day(draw)
-    name = draw.one(STARTS) + draw.one(ENDS)
+    name = draw.one(STARTS) + draw.one(MIDDLES) + draw.one(ENDS)
     when = choose(draw, draw.one(["on the {day} of {month}", "on {month} the {day}", "(this|next) {month} on the {day}"]))
     when = when.format(day=said, month=MONTHS[month])
-    entry = f"{month + 1:02}-{number:02}"
+    entry = f"{month + 1:02} {number:02}"
     if about != "birthday" and draw.below(2):
         clock, spoken = hour(draw)
-        when, entry = f"{when} {spoken}", f"{entry} {clock}"
+        when, entry = f"{when} {spoken}", f"{entry} at {clock}"
     text = choose(draw, draw.one(ABOUT[about])).format(name=name, when=when)
     return f"{text}\t{about}\t{about} {name} {entry}"
 

@@ -55,7 +55,7 @@ pub(super) fn row_loss(row: &[f32], gold: usize, smoothing: f32) -> f32 {
     loss
 }
 
-pub(super) fn row_gradient(row: &mut [f32], gold: usize, smoothing: f32, factor: f32) {
+fn row_gradient(row: &mut [f32], gold: usize, smoothing: f32, factor: f32) {
     if factor == 0.0 {
         return row.fill(0.0);
     }

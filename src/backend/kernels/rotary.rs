@@ -23,8 +23,7 @@ impl Angles {
     pub fn new(theta: f64, head: usize, offsets: &Offsets) -> Self {
         let places = offsets.windows(2).map(|w| w[1] - w[0]).max().unwrap_or(0);
         // The reference library computes these in f32.
-        let rates: Vec<f32> =
-            (0..head / 2).map(|i| 1.0 / (theta as f32).powf((2 * i) as f32 / head as f32)).collect();
+        let rates: Vec<f32> = (0..head / 2).map(|i| 1.0 / (theta as f32).powf((2 * i) as f32 / head as f32)).collect();
         let angles = (0..places).flat_map(|place| rates.iter().map(move |rate| place as f32 * rate));
         let (cosines, sines) = angles.map(|angle| (angle.cos(), angle.sin())).unzip();
         Self { head, cosines, sines }

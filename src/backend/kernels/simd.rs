@@ -273,6 +273,33 @@ simd! {
 }
 
 simd! {
+    /// Turns a row into exp(x - top) with `top` its greatest number; gives that and their sum.
+    pub fn exp_sum(row: &mut [f32]) -> (f32, f32) {
+        let top = lanes(row, row, f32::MIN, |top, x, _| if x > top { x } else { top }, f32::max);
+        for x in &mut *row {
+            *x = exp_one::<FMA>(*x - top);
+        }
+        (top, lanes(row, row, 0.0, |sum, x, _| sum + x, |a, b| a + b))
+    }
+}
+
+simd! {
+    /// `x = factor * x - shift`.
+    pub fn scale_shift(x: &mut [f32], factor: f32, shift: f32) {
+        for x in x {
+            *x = fused::<FMA>(factor, *x, -shift);
+        }
+    }
+}
+
+simd! {
+    /// Σ x.
+    pub fn sum(x: &[f32]) -> f32 {
+        lanes(x, x, 0.0, |sum, x, _| sum + x, |a, b| a + b)
+    }
+}
+
+simd! {
     /// `log Σ exp(x)`, with its numbers kept in range.
     pub fn log_sum_exp(x: &[f32]) -> f32 {
         let top = lanes(x, x, f32::MIN, |top, x, _| if x > top { x } else { top }, f32::max);

@@ -19,7 +19,8 @@ fn counts(text: &str) -> HashMap<String, u64> {
 /// A cutter of a field `d.x`, with this tokenizer if there is one.
 fn cutter(tokenizer: Option<&Tokenizer>) -> Cutter {
     let ty = FieldType::Text { lower: false, tokens: Tokens::Bpe(300), max: None };
-    let field = FieldSpec { name: "x".into(), ty, sources: vec![], template: None, optional: false, span: Default::default() };
+    let field =
+        FieldSpec { name: "x".into(), ty, sources: vec![], template: None, optional: false, span: Default::default() };
     let spec = DataSpec {
         name: "d".into(),
         format: Format::Text,

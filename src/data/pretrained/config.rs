@@ -185,7 +185,10 @@ impl Config {
             return Err(Misfit::new(message, help));
         }
         if !self.turns.is_empty() && !(self.hidden / self.heads).is_multiple_of(2) {
-            let message = format!("'{shown}' says heads of width {}, which rotary positions cannot turn", self.hidden / self.heads);
+            let message = format!(
+                "'{shown}' says heads of width {}, which rotary positions cannot turn",
+                self.hidden / self.heads
+            );
             return Err(Misfit::new(message, help));
         }
         if !matches!(self.act.as_str(), "gelu" | "relu") {

@@ -83,7 +83,8 @@ fn read_file(place: &Place<'_>, name: &str, tensors: &mut BTreeMap<String, Store
     let header: BTreeMap<String, Value> =
         serde_json::from_slice(&header).map_err(|_| damaged("its header is no JSON"))?;
     for (tensor, value) in header.into_iter().filter(|(name, _)| name != "__metadata__") {
-        let entry = entry(&value, name, length + 8).ok_or_else(|| damaged(&format!("its entry '{tensor}' is wrong")))?;
+        let entry =
+            entry(&value, name, length + 8).ok_or_else(|| damaged(&format!("its entry '{tensor}' is wrong")))?;
         if entry.end > whole {
             return Err(damaged(&format!("it ends before '{tensor}' does")));
         }

@@ -61,7 +61,9 @@ pub struct Embedding {
 impl Embedding {
     /// That of a configuration.
     pub fn of(config: &Config) -> Self {
-        let table = |name: &str, rows: usize| (rows > 0).then(|| part(format!("embeddings.{name}.weight"), &[rows, config.table]));
+        let table = |name: &str, rows: usize| {
+            (rows > 0).then(|| part(format!("embeddings.{name}.weight"), &[rows, config.table]))
+        };
         let is_modern = config.family == Family::Modernbert;
         let name = if is_modern { "embeddings.norm" } else { "embeddings.LayerNorm" };
         let map = match config.table == config.hidden {

@@ -90,15 +90,15 @@ impl Checkpoint {
     /// Reads a folder's configuration and the headers of its weights, and makes sure that both fit.
     pub fn open(folder: &Path, from: &str) -> Result<Self, Misfit> {
         if !folder.is_dir() {
-            let help = "name a folder with `config.json`, `model.safetensors` and `tokenizer.json`, relative to the program";
+            let help =
+                "name a folder with `config.json`, `model.safetensors` and `tokenizer.json`, relative to the program";
             return Err(Misfit::new(format!("there is no folder '{from}'"), help));
         }
         let place = Place { folder, shown: from };
         let config = Config::parse(&place.text(CONFIG)?, &place.named(CONFIG))?;
         let tensors = header::read(&place)?;
         let path = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
-        let mut found =
-            Self { from: from.into(), revision: None, path, config, prefix: String::new(), tensors };
+        let mut found = Self { from: from.into(), revision: None, path, config, prefix: String::new(), tensors };
         found.prefix = found.find_prefix()?;
         if ![TOKENIZER, VOCABULARY].iter().any(|name| folder.join(name).is_file()) {
             let message = format!("'{from}' has no tokenizer");

@@ -53,11 +53,12 @@ impl WordPieces {
         let _ = tokenizer.with_truncation(None);
         tokenizer.with_padding(None);
         let vocabulary = tokenizer.get_vocab(true);
-        if let Some((piece, id)) = vocabulary.iter().max_by_key(|(_, id)| **id).filter(|(_, id)| **id as usize >= config.pieces) {
+        if let Some((piece, id)) =
+            vocabulary.iter().max_by_key(|(_, id)| **id).filter(|(_, id)| **id as usize >= config.pieces)
+        {
             let message = format!(
                 "the tokenizer in '{}' has piece {id}, '{piece}', and the table of the model {} rows",
-                place.shown,
-                config.pieces
+                place.shown, config.pieces
             );
             return Err(Misfit::new(message, "take `tokenizer.json` and the weights from one model"));
         }
@@ -78,8 +79,8 @@ impl WordPieces {
         if before.len() + after.len() >= longest {
             return Err(format!("{} special pieces and {longest} positions", before.len() + after.len()));
         }
-        let (unknown_word, unknown) =
-            found(&["[UNK]", "<unk>", "<|unk|>"]).unwrap_or_else(|| (String::new(), before.first().copied().unwrap_or(0)));
+        let (unknown_word, unknown) = found(&["[UNK]", "<unk>", "<|unk|>"])
+            .unwrap_or_else(|| (String::new(), before.first().copied().unwrap_or(0)));
         let (mask, _) = found(&["[MASK]", "<mask>"]).unwrap_or((unknown_word, unknown));
         Ok(Self { tokenizer, before, after, mask, unknown, longest })
     }
@@ -90,7 +91,11 @@ impl WordPieces {
     }
 
     /// Splits texts of words; a word that is `None` is masked. With `whole`, each word is a piece.
-    pub fn split<'w>(&self, texts: impl IntoIterator<Item = Vec<Option<&'w str>>>, whole: bool) -> Result<Split, String> {
+    pub fn split<'w>(
+        &self,
+        texts: impl IntoIterator<Item = Vec<Option<&'w str>>>,
+        whole: bool,
+    ) -> Result<Split, String> {
         let mut split = Split::default();
         for words in texts {
             let pieces = if whole { self.as_pieces(&words) } else { self.pieces_of(&words)? };

@@ -40,19 +40,63 @@ fn configured(folder: &Path, key: &str, value: serde_json::Value) {
 #[test]
 fn a_configuration_that_does_not_fit_is_named() {
     let wrong = [
-        ("hidden_size", serde_json::json!(16), "'embeddings.word_embeddings.weight' in 'models/bert' has shape [26, 8], and `config.json` says [26, 16]"),
-        ("hidden_size", serde_json::json!("wide"), "'hidden_size' in 'models/bert/config.json' is \"wide\", not a number from 1 up"),
-        ("hidden_size", serde_json::Value::Null, "'hidden_size' in 'models/bert/config.json' is null, not a number from 1 up"),
+        (
+            "hidden_size",
+            serde_json::json!(16),
+            "'embeddings.word_embeddings.weight' in 'models/bert' has shape [26, 8], and `config.json` says [26, 16]",
+        ),
+        (
+            "hidden_size",
+            serde_json::json!("wide"),
+            "'hidden_size' in 'models/bert/config.json' is \"wide\", not a number from 1 up",
+        ),
+        (
+            "hidden_size",
+            serde_json::Value::Null,
+            "'hidden_size' in 'models/bert/config.json' is null, not a number from 1 up",
+        ),
         ("num_attention_heads", serde_json::json!(3), "'models/bert/config.json' says 3 heads for a width of 8"),
-        ("num_hidden_layers", serde_json::json!(3), "the weights in 'models/bert' lack 'encoder.layer.2.attention.self.query.weight'"),
-        ("num_hidden_layers", serde_json::json!(1), "the weights in 'models/bert' have 'encoder.layer.1.attention.output.LayerNorm.bias', which `config.json` knows nothing of"),
-        ("model_type", serde_json::json!("llama"), "'models/bert/config.json' is of a model of type 'llama', which this build does not read"),
+        (
+            "num_hidden_layers",
+            serde_json::json!(3),
+            "the weights in 'models/bert' lack 'encoder.layer.2.attention.self.query.weight'",
+        ),
+        (
+            "num_hidden_layers",
+            serde_json::json!(1),
+            "the weights in 'models/bert' have 'encoder.layer.1.attention.output.LayerNorm.bias', which `config.json` knows nothing of",
+        ),
+        (
+            "model_type",
+            serde_json::json!("llama"),
+            "'models/bert/config.json' is of a model of type 'llama', which this build does not read",
+        ),
         ("model_type", serde_json::Value::Null, "'models/bert/config.json' says no 'model_type'"),
-        ("model_type", serde_json::json!("modernbert"), "the weights in 'models/bert' lack 'embeddings.tok_embeddings.weight'"),
-        ("hidden_act", serde_json::json!("mish"), "'models/bert/config.json' says the activation 'mish', which this build does not compute"),
-        ("position_embedding_type", serde_json::json!("relative_key"), "'models/bert/config.json' says positions of kind 'relative_key', which this build does not compute"),
-        ("is_decoder", serde_json::json!(true), "'models/bert/config.json' is of a decoder, where an encoder is needed"),
-        ("max_position_embeddings", serde_json::json!(2), "'models/bert/config.json' has room for no text: 2 positions"),
+        (
+            "model_type",
+            serde_json::json!("modernbert"),
+            "the weights in 'models/bert' lack 'embeddings.tok_embeddings.weight'",
+        ),
+        (
+            "hidden_act",
+            serde_json::json!("mish"),
+            "'models/bert/config.json' says the activation 'mish', which this build does not compute",
+        ),
+        (
+            "position_embedding_type",
+            serde_json::json!("relative_key"),
+            "'models/bert/config.json' says positions of kind 'relative_key', which this build does not compute",
+        ),
+        (
+            "is_decoder",
+            serde_json::json!(true),
+            "'models/bert/config.json' is of a decoder, where an encoder is needed",
+        ),
+        (
+            "max_position_embeddings",
+            serde_json::json!(2),
+            "'models/bert/config.json' has room for no text: 2 positions",
+        ),
     ];
     for (key, value, message) in wrong {
         let folder = copied("bert");
@@ -122,7 +166,8 @@ fn weights_under_a_prefix_are_found() {
     renamed.extend_from_slice(header.as_bytes());
     renamed.extend_from_slice(&bytes[8 + length..]);
     std::fs::write(folder.path().join(WEIGHTS), renamed).unwrap();
-    let (found, plain) = (Checkpoint::open(folder.path(), "x").unwrap(), Checkpoint::open(&fixture("bert"), "x").unwrap());
+    let (found, plain) =
+        (Checkpoint::open(folder.path(), "x").unwrap(), Checkpoint::open(&fixture("bert"), "x").unwrap());
     assert_eq!(found.prefix, "bert.");
     let name = "embeddings.word_embeddings.weight";
     assert_eq!(weights::read(&found, name).unwrap(), weights::read(&plain, name).unwrap());
@@ -187,7 +232,10 @@ mod of_words {
         assert!(said(folder.path(), &config).starts_with("'models/bert/tokenizer.json' is no tokenizer: "));
         std::fs::remove_file(folder.path().join(TOKENIZER)).unwrap();
         std::fs::write(folder.path().join(VOCABULARY), "[PAD]\n[UNK]\nshow\n").unwrap();
-        assert_eq!(said(folder.path(), &config), "'models/bert/vocab.txt' is no vocabulary of WordPiece: it lacks '[CLS]'");
+        assert_eq!(
+            said(folder.path(), &config),
+            "'models/bert/vocab.txt' is no vocabulary of WordPiece: it lacks '[CLS]'"
+        );
     }
 
     #[test]

@@ -12,9 +12,8 @@ pub fn read(checkpoint: &Checkpoint, name: &str) -> Result<Vec<f32>, Misfit> {
         return Err(Misfit::new(format!("the weights in '{}' lack '{name}'", checkpoint.from), help));
     };
     let path = checkpoint.path.join(&stored.file);
-    let bytes = bytes(&path, stored).map_err(|e| {
-        Misfit::new(format!("'{name}' cannot be read from '{}': {e}", checkpoint.from), help)
-    })?;
+    let bytes = bytes(&path, stored)
+        .map_err(|e| Misfit::new(format!("'{name}' cannot be read from '{}': {e}", checkpoint.from), help))?;
     let numbers = numbers(&stored.dtype, &bytes).ok_or_else(|| {
         let message = format!("'{name}' in '{}' has numbers of type {}", checkpoint.from, stored.dtype);
         Misfit::new(message, "f32, f16 and bf16 are read: convert the checkpoint with the library that wrote it")

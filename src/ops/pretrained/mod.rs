@@ -25,16 +25,55 @@ static PRETRAINED: Signature = Signature {
     doc: "A pretrained encoder: BERT, MiniLM, RoBERTa, XLM-R, DistilBERT, ELECTRA or ModernBERT, from a folder with `config.json`, `tokenizer.json` and `model.safetensors`, or from the hub. Each word of the text is split into the pieces of the encoder, special pieces are put around each text, and the state of a word is that of its first piece. A text with more pieces than the encoder has positions is read in windows, one after another, cut between words.",
     inputs: &[input("x")],
     args: &[
-        required("from", Kind::Str, "A folder, relative to the program or to `--data`; or an id on the hub such as `\"org/name\"`."),
+        required(
+            "from",
+            Kind::Str,
+            "A folder, relative to the program or to `--data`; or an id on the hub such as `\"org/name\"`.",
+        ),
         arg("revision", Kind::Str, Default::Unset, "Branch, tag or commit on the hub; the run keeps the commit."),
-        arg("train", Kind::Bool, Default::Bool(true), "Whether it is fine-tuned. If not, it computes in training as at prediction, without dropout."),
-        arg("layers", Kind::Places, Default::Unset, "The layers whose states are given, 0 for what the first layer reads; the last when left out. Several stand side by side."),
-        arg("mix", Kind::Bool, Default::Bool(false), "γ Σ softmax(w)ᵢ hᵢ over the layers, or over all where none are named, with learned w and γ (Peters et al. 2018)."),
-        arg("pool", Kind::Word(&["first", "mean"]), Default::Word("first"), "The state of a word from those of its pieces: that of the first (Devlin et al. 2019), or their mean."),
-        arg("whole", Kind::Word(&["none", "cls", "pooled", "mean"]), Default::Word("none"), "Also gives a vector of each text, as the second of a tuple: the state of the first special piece (`[CLS]`), the same after BERT's pooler (a linear map and tanh), or the mean over all pieces, special ones too, as sentence encoders take it."),
-        arg("dropout", Kind::Share, Default::Unset, "Dropout where the encoder was trained with some, instead of what its configuration says."),
+        arg(
+            "train",
+            Kind::Bool,
+            Default::Bool(true),
+            "Whether it is fine-tuned. If not, it computes in training as at prediction, without dropout.",
+        ),
+        arg(
+            "layers",
+            Kind::Places,
+            Default::Unset,
+            "The layers whose states are given, 0 for what the first layer reads; the last when left out. Several stand side by side.",
+        ),
+        arg(
+            "mix",
+            Kind::Bool,
+            Default::Bool(false),
+            "γ Σ softmax(w)ᵢ hᵢ over the layers, or over all where none are named, with learned w and γ (Peters et al. 2018).",
+        ),
+        arg(
+            "pool",
+            Kind::Word(&["first", "mean"]),
+            Default::Word("first"),
+            "The state of a word from those of its pieces: that of the first (Devlin et al. 2019), or their mean.",
+        ),
+        arg(
+            "whole",
+            Kind::Word(&["none", "cls", "pooled", "mean"]),
+            Default::Word("none"),
+            "Also gives a vector of each text, as the second of a tuple: the state of the first special piece (`[CLS]`), the same after BERT's pooler (a linear map and tanh), or the mean over all pieces, special ones too, as sentence encoders take it.",
+        ),
+        arg(
+            "dropout",
+            Kind::Share,
+            Default::Unset,
+            "Dropout where the encoder was trained with some, instead of what its configuration says.",
+        ),
         arg("lr", POSITIVE, Default::Unset, "Learning rate of its parameters, instead of the train block's."),
-        arg("lr_decay", Kind::Float(0.0, 1.0), Default::Float(1.0), "Each layer learns this many times as fast as the one above it, and the tables as one below the first (Howard & Ruder 2018)."),
+        arg(
+            "lr_decay",
+            Kind::Float(0.0, 1.0),
+            Default::Float(1.0),
+            "Each layer learns this many times as fast as the one above it, and the tables as one below the first (Howard & Ruder 2018).",
+        ),
     ],
 };
 
@@ -234,8 +273,7 @@ impl<'a> Build<'_, '_, 'a> {
         let mut params = Vec::with_capacity(parts.len());
         for part in parts {
             let shape = part.shape.iter().map(|n| Width::from(*n)).collect();
-            let init =
-                Init::Pretrained { encoder: self.id.0, tensor: part.name.clone(), frozen: !self.is_trained() };
+            let init = Init::Pretrained { encoder: self.id.0, tensor: part.name.clone(), frozen: !self.is_trained() };
             let name = format!("{}.{}", self.owner, part.name);
             let id = self.c.param_at(name, shape, init, self.call.span, &self.call.scope)?;
             self.c.graph.params[id.0].rate = own.then_some(rate);

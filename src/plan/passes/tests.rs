@@ -47,7 +47,14 @@ fn plan(sets: usize, nodes: Vec<Node>, tasks: &[(&str, usize, usize)]) -> Plan {
 
 fn dataset(name: &str) -> DataSpec {
     let ty = FieldType::Text { lower: false, tokens: Tokens::Space, max: None };
-    let field = FieldSpec { name: "text".into(), ty, sources: vec![], template: None, optional: false, span: Default::default() };
+    let field = FieldSpec {
+        name: "text".into(),
+        ty,
+        sources: vec![],
+        template: None,
+        optional: false,
+        span: Default::default(),
+    };
     DataSpec {
         name: name.into(),
         format: Format::Jsonl,

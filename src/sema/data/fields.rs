@@ -271,9 +271,11 @@ impl<'a> Checker<'a> {
             let d = Diagnostic::new(codes::WRONG_KIND, name.span, message).also(target.name.span, "declared here");
             return Err(self.error_in(s, d));
         }
-        let by_token = !matches!(ty.name, "choice" | "ranking") && (target.ty.text == "text" || ty.name.contains("span"));
+        let by_token =
+            !matches!(ty.name, "choice" | "ranking") && (target.ty.text == "text" || ty.name.contains("span"));
         if let Some(pairs) = merged(target).filter(|_| by_token) {
-            let message = format!("`{}` runs along the tokens of '{}', and no file knows its pieces", ty.name, name.text);
+            let message =
+                format!("`{}` runs along the tokens of '{}', and no file knows its pieces", ty.name, name.text);
             let d = Diagnostic::new(codes::WRONG_KIND, name.span, message).also(pairs, "merged from train's bytes");
             return Err(self.error_in(s, d.help("let it run along a text with `tokens: space`")));
         }

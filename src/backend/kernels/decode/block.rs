@@ -65,7 +65,7 @@ impl Block {
     pub fn new(of: &Layer, offsets: &Offsets, memory: Memory, heads: usize, drop: Drop) -> Result<Option<Self>> {
         let Cross::Places { norm: Some(norm_cross), query, memory: keys } = &of.cross else { return Ok(None) };
         let linear = |dense: &Dense| Linear::new(&dense.w, Some(&dense.b), Activation::None);
-        let norm = |norm: &NormParams| Norm::new(&norm.gamma, &norm.beta, EPS);
+        let norm = |norm: &NormParams| Norm::new(&norm.gamma, Some(&norm.beta), EPS);
         let width = of.norm_self.gamma.len();
         let maps = [&of.qkv, &of.self_out, query, keys, &of.cross_out, &of.ff_in, &of.ff_out];
         let norms = [&of.norm_self, norm_cross, &of.norm_ff];

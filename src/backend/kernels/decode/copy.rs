@@ -76,9 +76,8 @@ pub fn copy_loss(
     (coverage, train): (bool, bool),
 ) -> Result<Tensor> {
     let Looked { p, states, gate } = copier.look(states, memory, pairs)?;
-    let like = |numbers: &[f32]| {
-        Tensor::from_slice(numbers, (numbers.len(), 1), states.device())?.to_dtype(states.dtype())
-    };
+    let like =
+        |numbers: &[f32]| Tensor::from_slice(numbers, (numbers.len(), 1), states.device())?.to_dtype(states.dtype());
     let written = word_loss(&states, words, &golds.words, 0.0, train)?.neg()?.exp()?;
     let written = (&gate * written)?.mul(&like(&golds.known)?)?;
     let copied = segment::sum(&p.mul(&like(&golds.matches)?)?, &pairs.by_place())?;

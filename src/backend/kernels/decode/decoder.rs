@@ -50,7 +50,7 @@ pub enum Body {
         /// The projection of the memory's mean.
         start: Dense,
         /// What states look at, and the map of that and of them; none where only copying looks.
-        look: Option<(Cross, Dense)>,
+        look: Option<Box<(Cross, Dense)>>,
     },
 }
 
@@ -148,7 +148,7 @@ impl Decoder {
                     }
                     x = lstm(&x, offsets, w_ih, w_hh, bias, false)?;
                 }
-                let Some((cross, mix)) = look else { return Ok(x) };
+                let Some((cross, mix)) = look.as_deref() else { return Ok(x) };
                 let seen = cross.look(&x, offsets, memory, (1, None))?;
                 apply(&concat_cols(&[seen, x])?, mix, Activation::Tanh)
             }
@@ -182,7 +182,8 @@ impl Cross {
 
 impl Layer {
     fn forward(&self, x: &Tensor, offsets: &Offsets, memory: Memory, heads: usize, drop: Drop) -> Result<Tensor> {
-        if is_fused(x) && is_fused(memory.rows)
+        if is_fused(x)
+            && is_fused(memory.rows)
             && let Some(block) = Block::new(self, offsets, memory, heads, drop)?
         {
             return block.apply(x, memory.rows);

@@ -14,7 +14,7 @@ use super::words::Words;
 use crate::backend::kernels::activation::Activation;
 use crate::backend::kernels::buffer::{anchor, floats, operand, par_rows, result, sum_columns, tensor};
 use crate::backend::kernels::linear::linear;
-use crate::backend::kernels::loss::{row_gradient, row_loss, softmax_cross_entropy};
+use crate::backend::kernels::loss::{row_loss, softmax_cross_entropy};
 use crate::backend::kernels::simd;
 use crate::backend::kernels::views::{Into, Target, View, par_product};
 use crate::backend::param::Param;
@@ -101,11 +101,11 @@ impl WordLoss {
                     row.fill(0.0);
                     return 0.0;
                 }
-                let loss = row_loss(row, gold[first + i] as usize, smoothing);
-                if let Some(weights) = weights {
-                    row_gradient(row, gold[first + i] as usize, smoothing, weights[first + i]);
+                let word = gold[first + i] as usize;
+                match weights {
+                    Some(weights) => loss_and_gradient(row, word, smoothing, weights[first + i]),
+                    None => row_loss(row, word, smoothing),
                 }
-                loss
             };
             rows.chunks_exact_mut(count).enumerate().map(one).collect()
         };
@@ -176,6 +176,16 @@ impl WordLoss {
             param.sink.add_with(|into| simd::add_scaled(into, factor, end));
         }
     }
+}
+
+/// The loss of a row of logits, which become its gradient times `weight`.
+fn loss_and_gradient(row: &mut [f32], gold: usize, smoothing: f32, weight: f32) -> f32 {
+    let (of_gold, spread) = (row[gold], smoothing / row.len() as f32);
+    let mean = if smoothing > 0.0 { smoothing * simd::sum(row) / row.len() as f32 } else { 0.0 };
+    let (top, total) = simd::exp_sum(row);
+    simd::scale_shift(row, weight / total, weight * spread);
+    row[gold] -= weight * (1.0 - smoothing);
+    total.ln() + top - (1.0 - smoothing) * of_gold - mean
 }
 
 impl CustomOp2 for WordLoss {

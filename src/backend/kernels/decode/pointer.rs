@@ -193,7 +193,8 @@ impl Attention {
             let n = memory.len();
             let (p, g) = (&p[at.clone()], &grad[at.clone()]);
             // SAFETY: each example has its own rows.
-            let (dq, dk) = unsafe { (of_q.numbers(text.start * d, text.len() * d), of_k.numbers(memory.start * d, n * d)) };
+            let (dq, dk) =
+                unsafe { (of_q.numbers(text.start * d, text.len() * d), of_k.numbers(memory.start * d, n * d)) };
             // What each place had been looked at before the place at hand, and the gradient of that.
             let mut seen = vec![0.0; n];
             p.chunks_exact(n).for_each(|row| simd::add(&mut seen, row));

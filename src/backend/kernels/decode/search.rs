@@ -157,8 +157,13 @@ fn steps_of(decoder: &Decoder, about: &About) -> Result<Option<Box<dyn Steps>>> 
 /// the gold one with a probability of `gold` and else one drawn from what it gives (scheduled
 /// sampling, Bengio et al. 2015). `texts` are the rows of the golds.
 pub fn feed(decoder: &Decoder, about: About, texts: &[&[u32]], gold: f32, draw: Draw) -> Result<Vec<Vec<u32>>> {
-    let options =
-        Options { beam: 1, wanted: 1, length_penalty: 0.0, max_length: usize::MAX, sampling: Some(Sampling::plain(draw)) };
+    let options = Options {
+        beam: 1,
+        wanted: 1,
+        length_penalty: 0.0,
+        max_length: usize::MAX,
+        sampling: Some(Sampling::plain(draw)),
+    };
     let mut fed: Vec<Vec<u32>> = texts.iter().map(|text| if text.is_empty() { vec![] } else { vec![END] }).collect();
     let Some(mut steps) = steps_of(decoder, &about)? else { return Ok(fed) };
     let mut writer = Writer::new(decoder, about, &options)?;
@@ -236,7 +241,10 @@ impl<'a> Writer<'a> {
             outward: map(&words.outward)?,
             factor: words.factor,
             output: Map::new(words.matrix()?, numbers(&words.bias)?),
-            copying: about.copies.map(|copies| Copying::new(copies.copier, copies.memory, copies.words.len())).transpose()?,
+            copying: about
+                .copies
+                .map(|copies| Copying::new(copies.copier, copies.memory, copies.words.len()))
+                .transpose()?,
             taken: Vec::new(),
             done: vec![Vec::new(); about.offsets.len() - 1],
         })

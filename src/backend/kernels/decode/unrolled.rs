@@ -56,10 +56,11 @@ impl Unrolled {
                 cell: Vec::new(),
             })
         };
-        let looking = |(cross, mix): &(_, _)| Ok::<_, candle_core::Error>((Look::of(cross, memory, rows)?, Map::of(mix)?));
+        let looking =
+            |(cross, mix): &(_, _)| Ok::<_, candle_core::Error>((Look::of(cross, memory, rows)?, Map::of(mix)?));
         Ok(Some(Self {
             layers: layers.iter().map(layer).collect::<Result<_>>()?,
-            look: look.as_ref().map(looking).transpose()?,
+            look: look.as_deref().map(looking).transpose()?,
             start: first,
             memory: offsets.windows(2).map(|o| (o[0]..o[1]).collect()).collect(),
             begun: false,

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use candle_core::{Device, Result, Tensor};
 
 use super::{check, numbers};
-use crate::backend::kernels::decode::decoder::{Drops, Memory};
 use crate::backend::kernels::decode::copy::{Copier, Golds, copy_loss};
+use crate::backend::kernels::decode::decoder::{Drops, Memory};
 use crate::backend::kernels::decode::pointer::{self, Pairs};
 use crate::backend::kernels::decode::search::{About, Copies, Hypothesis, Options, Sampling, feed, write};
 use crate::backend::kernels::decode::{Body, Cross, Decoder, END, Layer, Table, Words, fed, logits, word_loss};
@@ -129,7 +129,7 @@ fn lstm(params: &[Param]) -> Decoder {
     let layers = (0..2).map(|_| [take.one(), take.one(), take.one()]).collect();
     let start = take.dense();
     let cross = Cross::Places { norm: None, query: take.dense(), memory: take.dense() };
-    Decoder { words, body: Body::Lstm { layers, start, look: Some((cross, take.dense())) } }
+    Decoder { words, body: Body::Lstm { layers, start, look: Some(Box::new((cross, take.dense()))) } }
 }
 
 type Make = fn(&[Param]) -> Decoder;
@@ -348,8 +348,11 @@ fn a_pointer_generator_by_its_formulas() -> Result<()> {
     let (states, memory) = (rows(1, 3), rows(2, 2));
     let pairs = Pairs::new(&offsets_of([3]), &offsets_of([2]))?;
     // The second word is not the decoder's and stands in the memory, the third stands there too.
-    let golds =
-        Golds { words: Arc::new(vec![2, 0, 3]), known: vec![1.0, 0.0, 1.0], matches: vec![0.0, 0.0, 1.0, 0.0, 0.0, 1.0] };
+    let golds = Golds {
+        words: Arc::new(vec![2, 0, 3]),
+        known: vec![1.0, 0.0, 1.0],
+        matches: vec![0.0, 0.0, 1.0, 0.0, 0.0, 1.0],
+    };
     let tensor = |x: &[f32]| Tensor::from_slice(x, (x.len() / D, D), &Device::Cpu);
     let both = (&tensor(&states)?, &tensor(&memory)?);
     let got: Vec<f32> = copy_loss((&words, &copier), both, &pairs, &golds, (true, true))?.flatten_all()?.to_vec1()?;
@@ -415,11 +418,11 @@ fn copied_words_are_searched_as_they_are_learned() -> Result<()> {
     let source = [2, 5, 5, 5];
     let rows = |_: u32, word: u32| if word >= WORDS as u32 { 0 } else { word };
     let copies = Copies { copier: &copier, memory: &numbers, offsets: &offsets, words: &source, extras: 1 };
-    let about =
-        About { memory: &numbers, offsets: &offsets, rows: &rows, examples: &[0, 1], copies: Some(copies) };
+    let about = About { memory: &numbers, offsets: &offsets, rows: &rows, examples: &[0, 1], copies: Some(copies) };
     let mut all = vec![vec![]];
     for _ in 0..2 {
-        let longer: Vec<Vec<u32>> = all.iter().flat_map(|t: &Vec<u32>| [1, 2, 3, 5].map(|w| [&t[..], &[w]].concat())).collect();
+        let longer: Vec<Vec<u32>> =
+            all.iter().flat_map(|t: &Vec<u32>| [1, 2, 3, 5].map(|w| [&t[..], &[w]].concat())).collect();
         all.extend(longer);
         all.sort();
         all.dedup();
@@ -435,7 +438,8 @@ fn copied_words_are_searched_as_they_are_learned() -> Result<()> {
             let looked = Memory { rows: &mine, offsets: &offsets_of([at.len()]) };
             let states = decoder.states(&before, &places, looked, Drops::default())?;
             let golds: Vec<u32> = h.words.iter().copied().chain([WORDS as u32 - 1]).collect();
-            let matches: Vec<f32> = golds.iter().flat_map(|g| source[at.clone()].iter().map(move |w| f32::from(w == g))).collect();
+            let matches: Vec<f32> =
+                golds.iter().flat_map(|g| source[at.clone()].iter().map(move |w| f32::from(w == g))).collect();
             let known = golds.iter().map(|g| f32::from(*g < WORDS as u32)).collect();
             let labels = golds.iter().map(|g| if *g < WORDS as u32 { *g } else { 0 }).collect::<Vec<u32>>();
             let golds = Golds { words: labels.into(), known, matches };

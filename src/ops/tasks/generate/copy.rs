@@ -24,7 +24,12 @@ pub struct Copying {
 }
 
 /// Which of the values that a task reads runs along the text of `copy`, and that text.
-pub fn source<'a>(c: &mut Checker<'a>, head: &Head<'a>, memories: &[Input], at: Span) -> Checked<Option<(usize, NodeId)>> {
+pub fn source<'a>(
+    c: &mut Checker<'a>,
+    head: &Head<'a>,
+    memories: &[Input],
+    at: Span,
+) -> Checked<Option<(usize, NodeId)>> {
     let Some(e) = head.settings.any("copy") else { return Ok(None) };
     let value = c.eval(e, &head.scope);
     let text = c.value_node(&value, e.span, &head.scope)?;
@@ -39,7 +44,8 @@ pub fn source<'a>(c: &mut Checker<'a>, head: &Head<'a>, memories: &[Input], at: 
     }
     let shown: Vec<String> = memories.iter().map(|m| c.show(&Ty::Vector(m.on.clone(), m.width.clone()))).collect();
     let message = format!("the task reads no value along the places of this text ({})", c.show(&ty));
-    let d = Diagnostic::new(codes::AXIS_MISMATCH, e.span, message).also(at, format!("it reads {}", shown.join(" and ")));
+    let d =
+        Diagnostic::new(codes::AXIS_MISMATCH, e.span, message).also(at, format!("it reads {}", shown.join(" and ")));
     Err(c.error(d.help("words are copied from where the decoder looks: let it read the states of that text too")))
 }
 

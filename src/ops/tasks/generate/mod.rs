@@ -112,7 +112,12 @@ const ARGS: &[Arg] = &[
         Default::Float(1.0),
         "How often, in training, the word before is the gold one and not one drawn from what the decoder gives: scheduled sampling (Bengio et al. 2015).",
     ),
-    arg("copy", Kind::Any, Default::Unset, "A text that words are copied from, also those that are not the decoder's, by an attention of its own to the value along the text (See et al. 2017). What it finds, beside the state, is what words are written from and whether one is written or copied; an `lstm` looks at nothing else."),
+    arg(
+        "copy",
+        Kind::Any,
+        Default::Unset,
+        "A text that words are copied from, also those that are not the decoder's, by an attention of its own to the value along the text (See et al. 2017). What it finds, beside the state, is what words are written from and whether one is written or copied; an `lstm` looks at nothing else.",
+    ),
     arg(
         "coverage",
         Kind::Bool,

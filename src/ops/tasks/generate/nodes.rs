@@ -71,9 +71,19 @@ const FED_SITE: (u32, u32) = (u32::MAX, 6);
 
 impl<'a> Maker<'_, 'a> {
     /// All of the task; `source` is what words are copied from, and which input runs along it.
-    pub fn built(mut self, inputs: Vec<Input>, source: Option<(usize, NodeId)>, gold: Option<NodeId>) -> Checked<Built> {
+    pub fn built(
+        mut self,
+        inputs: Vec<Input>,
+        source: Option<(usize, NodeId)>,
+        gold: Option<NodeId>,
+    ) -> Checked<Built> {
         let (memory, copying) = self.memory(inputs, source)?;
-        let mut decoder = Decoder { params: self.vocabulary.params.clone(), known: self.vocabulary.attrs(self.space), memory, copying };
+        let mut decoder = Decoder {
+            params: self.vocabulary.params.clone(),
+            known: self.vocabulary.attrs(self.space),
+            memory,
+            copying,
+        };
         decoder.params.extend(self.layers.params(self.c)?);
         decoder.known.extend(self.layers.attrs());
         decoder.known.insert("drop_words".into(), self.setting("dropout", 0.0));

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use candle_core::{Result, Tensor, bail};
 
-use crate::backend::exec::Run;
-use crate::backend::kernels::decode::decoder::{Drops, Memory};
 use super::source::Source;
-use crate::backend::kernels::decode::search::{self, About, Options, Sampling};
+use crate::backend::exec::Run;
 use crate::backend::kernels::decode::copy::{self, Copier, Golds};
+use crate::backend::kernels::decode::decoder::{Drops, Memory};
 use crate::backend::kernels::decode::pointer::Pairs;
+use crate::backend::kernels::decode::search::{self, About, Options, Sampling};
 use crate::backend::kernels::decode::{self, Body, Cross, Decoder, END, Layer, Table, Words};
 use crate::backend::kernels::random::dropout;
 use crate::backend::kernels::segment;
@@ -97,7 +97,7 @@ impl<'a> Taker<'a> {
         } else {
             let layers = (0..count).map(|_| [self.one(), self.one(), self.one()]).collect();
             let start = self.dense();
-            let look = (!self.run.bool("bare")).then(|| (self.cross(false), self.dense()));
+            let look = (!self.run.bool("bare")).then(|| Box::new((self.cross(false), self.dense())));
             Body::Lstm { layers, start, look }
         };
         Decoder { words, body }
@@ -320,4 +320,3 @@ pub fn fed_words(run: &Run<'_>, inputs: &[Value]) -> Result<Value> {
     };
     Ok(Value::Label { ids: fed.into(), space: 0, rows: Rows::along(places).into() })
 }
-

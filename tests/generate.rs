@@ -86,7 +86,7 @@ fn decoders_turn_texts_round() {
          task recurrent: generate(d.gold) = d.text |> words |> bilstm(32) { decoder: lstm(32)  beam: 3 }\n\
          task attention: generate(d.gold) = d.text |> words |> transformer(32, layers: 2, ff: 64, dropout: 0)\n\
          { decoder: writer  head: words  beam: 3  smoothing: 0.05 }\n\
-         train { epochs: 16  batch: 8  seed: 1  clip: 1.0  optimizer: adam(lr: 4e-3)  schedule: linear }",
+         train { epochs: 28  batch: 8  seed: 1  clip: 1.0  optimizer: adam(lr: 4e-3)  schedule: linear }",
         [turned(700, 1), turned(30, 2), turned(80, 3)],
     );
     project.fine(&["run", "program.mtl", "--out", "r"]);
@@ -105,7 +105,7 @@ fn words_that_train_never_had_are_copied() {
         "layer words = embed(24, min_count: 5)\nlet h = d.text |> words |> bilstm(32)\n\
          task copies: generate(d.gold) = h { decoder: lstm(32)  head: words  copy: d.text  beam: 2  coverage: true  gold: 90% }\n\
          task writes: generate(d.gold) = h { decoder: lstm(32)  head: words }\n\
-         train { epochs: 10  batch: 8  seed: 1  clip: 1.0  optimizer: adam(lr: 5e-3) }",
+         train { epochs: 20  batch: 8  seed: 1  clip: 1.0  optimizer: adam(lr: 5e-3)  schedule: linear }",
         [named(500, 0, 1), named(30, 1000, 2), named(60, 1000, 3)],
     );
     project.fine(&["run", "program.mtl", "--out", "r"]);

@@ -105,7 +105,11 @@ fn words_that_train_never_had_are_copied() {
         "layer words = embed(24, min_count: 5)\nlet h = d.text |> words |> bilstm(32)\n\
          task copies: generate(d.gold) = h { decoder: lstm(32)  head: words  copy: d.text  beam: 2  coverage: true  gold: 90% }\n\
          task writes: generate(d.gold) = h { decoder: lstm(32)  head: words }\n\
-         train { epochs: 20  batch: 8  seed: 1  clip: 1.0  optimizer: adam(lr: 5e-3)  schedule: linear }",
+         train {\n\
+           epochs: 14  batch: 8  seed: 1  clip: 1.0  optimizer: adam(lr: 5e-3)  schedule: linear\n\
+           // Texts of three words have no runs of four, so their BLEU is always 0.\n\
+           select: mean(copies.rouge, writes.rouge)\n\
+         }",
         [named(500, 0, 1), named(30, 1000, 2), named(60, 1000, 3)],
     );
     project.fine(&["run", "program.mtl", "--out", "r"]);

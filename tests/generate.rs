@@ -114,7 +114,7 @@ fn words_that_train_never_had_are_copied() {
     );
     project.fine(&["run", "program.mtl", "--out", "r"]);
     let ((copies, figures), (writes, _)) = (right(&project, "copies"), right(&project, "writes"));
-    assert!(copies > 0.9 && writes == 0.0, "{copies} and {writes}: {figures}");
+    assert!(copies > 0.97 && writes == 0.0, "{copies} and {writes}: {figures}");
     for out in ["one", "two"] {
         project.fine(&["run", "program.mtl", "--out", out, "--epochs", "1"]);
     }

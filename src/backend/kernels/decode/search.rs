@@ -383,18 +383,20 @@ impl<'a> Writer<'a> {
                 self.done[example].push(text);
             }
         }
-        if self.is_done(example, &on) { Vec::new() } else { on }
+        if on.is_empty() || self.is_done(example, &on, length + 1) { Vec::new() } else { on }
     }
 
     /// Whether no more texts of an example are looked for: as many have ended as hypotheses are
-    /// kept, or none that goes on can still be better than those that are wanted.
-    fn is_done(&self, example: usize, on: &[Live]) -> bool {
+    /// kept, and none that goes on, now of `length` words, is worth more so far than those that are
+    /// wanted; or none can still be, however long it becomes.
+    fn is_done(&self, example: usize, on: &[Live], length: usize) -> bool {
         let done = &self.done[example];
-        if done.len() >= self.options.beam {
-            return true;
-        }
-        let hope = on.first().map_or(f32::NEG_INFINITY, |l| l.log_p / self.penalty(self.options.max_length));
-        done.iter().filter(|h| h.score >= hope).count() >= self.options.wanted
+        let best = on.first().map_or(f32::NEG_INFINITY, |l| l.log_p);
+        let above = |length: usize| {
+            let worth = best / self.penalty(length);
+            done.iter().filter(|h| h.score >= worth).count() >= self.options.wanted
+        };
+        (done.len() >= self.options.beam && above(length)) || above(self.options.max_length)
     }
 
     fn penalty(&self, length: usize) -> f32 {

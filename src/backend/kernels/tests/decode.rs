@@ -473,3 +473,19 @@ fn what_is_fed_is_gold_as_often_as_asked() -> Result<()> {
     assert!((600..1000).contains(&kept), "{kept} of 1200");
     Ok(())
 }
+
+/// Poor texts that end early do not end the search for the best one: with any beam, what is found is
+/// worth no less than what a beam of one finds.
+#[test]
+fn early_ends_do_not_end_a_search() -> Result<()> {
+    for seed in 1..30 {
+        let decoder = lstm(&params(&lstm_shapes(), seed)?);
+        let of = |beam| Options { beam, wanted: 1, length_penalty: 0.6, max_length: 8, sampling: None };
+        let (one, two) = (written(&decoder, &of(1))?, written(&decoder, &of(2))?);
+        let all = written(&decoder, &of(4))?;
+        for ((one, two), all) in one.iter().zip(&two).zip(&all) {
+            assert!(two[0].score >= one[0].score - 1e-5 || all[0].score >= one[0].score - 1e-5, "{one:?} {two:?} {all:?}");
+        }
+    }
+    Ok(())
+}

@@ -72,7 +72,7 @@ const ARGS: &[Arg] = &[
         "beam",
         Kind::Int(1, 1000),
         Default::Int(1),
-        "Hypotheses kept in decoding; 1 is greedy. A search ends when as many texts have.",
+        "Hypotheses kept in decoding; 1 is greedy. A search ends when as many texts have and none that goes on is worth more.",
     ),
     arg(
         "length_penalty",

@@ -131,12 +131,15 @@ class Translate(nn.Module):
             parent, word = at // log_p.shape[1] + first, at % log_p.shape[1]
             ended = (word == self.end) & torch.isfinite(best)
             for example, rank in ended.nonzero().tolist():
-                if (rank < beam or length == longest) and len(done[example]) < beam:
+                if rank < beam or length == longest:
                     score = best[example, rank].item() / ((6 + length) / 6) ** alpha
                     done[example].append((score, words[parent[example, rank], 1:].tolist()))
             best = best.masked_fill(word == self.end, -torch.inf)
-            best[[len(d) >= beam for d in done]] = -torch.inf
             scores, order = best.topk(beam, 1)
+            # As many as the beam have ended and none that goes on is worth more, or none ever can be.
+            now, last = (((6 + n) / 6) ** alpha for n in (length + 1, longest))
+            over = lambda d, p: d and (len(d) >= beam and max(d)[0] >= p / now or max(d)[0] >= p / last)
+            scores[[bool(over(d, p)) for d, p in zip(done, scores[:, 0].tolist())]] = -torch.inf
             chosen = parent.gather(1, order).view(-1)
             words = torch.cat((words[chosen], word.gather(1, order).view(-1, 1)), 1)
             if not torch.isfinite(scores).any():

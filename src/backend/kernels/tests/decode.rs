@@ -484,7 +484,10 @@ fn early_ends_do_not_end_a_search() -> Result<()> {
         let (one, two) = (written(&decoder, &of(1))?, written(&decoder, &of(2))?);
         let all = written(&decoder, &of(4))?;
         for ((one, two), all) in one.iter().zip(&two).zip(&all) {
-            assert!(two[0].score >= one[0].score - 1e-5 || all[0].score >= one[0].score - 1e-5, "{one:?} {two:?} {all:?}");
+            assert!(
+                two[0].score >= one[0].score - 1e-5 || all[0].score >= one[0].score - 1e-5,
+                "{one:?} {two:?} {all:?}"
+            );
         }
     }
     Ok(())

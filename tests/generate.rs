@@ -86,8 +86,8 @@ fn decoders_turn_texts_round() {
          task recurrent: generate(d.gold) = d.text |> words |> bilstm(32) { decoder: lstm(32)  beam: 3 }\n\
          task attention: generate(d.gold) = d.text |> words |> transformer(32, layers: 2, ff: 64, dropout: 0)\n\
          { decoder: writer  head: words  beam: 3  smoothing: 0.05 }\n\
-         train { epochs: 28  batch: 8  seed: 1  clip: 1.0  optimizer: adam(lr: 4e-3)  schedule: linear }",
-        [turned(700, 1), turned(30, 2), turned(80, 3)],
+         train { epochs: 24  batch: 8  seed: 1  clip: 1.0  optimizer: adam(lr: 3e-3)  schedule: linear }",
+        [turned(1500, 1), turned(30, 2), turned(80, 3)],
     );
     project.fine(&["run", "program.mtl", "--out", "r"]);
     for task in ["recurrent", "attention"] {

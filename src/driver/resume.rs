@@ -54,7 +54,11 @@ fn difference(at: &str, old: &Value, new: &Value) -> Option<String> {
             })
         }
         (Value::Array(old), Value::Array(new)) => {
-            let named = |(i, new): (usize, &Value)| match new.get("name").and_then(Value::as_str) {
+            let named = |(i, new): (usize, &Value)| match new
+                .get("name")
+                .and_then(Value::as_str)
+                .filter(|name| !name.is_empty())
+            {
                 Some(name) => format!("{at}.{name}"),
                 None => format!("{at}[{i}]"),
             };

@@ -14,7 +14,7 @@ use crate::plan::{Attr, Attrs, Init};
 use crate::sema::call::{Call, Checked, Val};
 use crate::sema::checker::Checker;
 use crate::sema::graph::{NodeId, ParamId, Rate};
-use crate::sema::types::{EncoderId, On, Ty, Width};
+use crate::sema::types::{DataId, EncoderId, On, Ty, Width};
 
 /// `pretrained("dir or hub id")`.
 pub struct Pretrained;
@@ -84,6 +84,7 @@ impl Operation for Pretrained {
 
     fn apply<'a>(&self, c: &mut Checker<'a>, call: &Call<'a>) -> Checked<Val<'a>> {
         let (x, on) = c.tokens(call, 0)?;
+        refuse_pieces(c, call, x)?;
         let path = c.graph.path(&call.site, "pretrained");
         let owner = path.strip_suffix(".pretrained").unwrap_or(&path).to_string();
         let id = c.encoder(call, &owner)?;
@@ -98,6 +99,30 @@ impl Operation for Pretrained {
     fn by_example(&self) -> bool {
         true
     }
+}
+
+/// How the fields of a text are cut.
+fn cuts(c: &Checker<'_>, x: NodeId) -> Vec<Tokens> {
+    let of = |(data, field): (DataId, usize)| match &c.datasets.get(data.0)?.fields.get(field)?.ty {
+        FieldType::Text { tokens, .. } | FieldType::Texts { tokens, .. } => Some(tokens.clone()),
+        _ => None,
+    };
+    c.graph.token_fields(x).into_iter().filter_map(of).collect()
+}
+
+/// Reports a text whose tokens are no words that the encoder could cut into its own pieces.
+fn refuse_pieces<'a>(c: &mut Checker<'a>, call: &Call<'a>, x: NodeId) -> Checked<()> {
+    let name = cuts(c, x).iter().find_map(|cut| match cut {
+        Tokens::Bpe(n) => Some(format!("bpe({n})")),
+        Tokens::Bytes => Some("bytes".into()),
+        Tokens::Chars => Some("chars".into()),
+        Tokens::Space | Tokens::Words | Tokens::File(_) => None,
+    });
+    let Some(name) = name else { return Ok(()) };
+    let message = format!("`pretrained` cuts words into pieces of its own, and this text is cut by `{name}`");
+    let at = call.inputs.first().map_or(call.span, |input| input.1);
+    let d = Diagnostic::new(codes::WRONG_INPUT, at, message);
+    Err(c.error_in(&call.scope, d.help("leave `tokens` out where the field is declared, or write `tokens: words`")))
 }
 
 /// What stands for an encoder that is not at hand: values whose width is not known.
@@ -251,16 +276,8 @@ impl<'a> Build<'_, '_, 'a> {
 
     /// Whether the words of the field are pieces themselves: `tokens: "tokenizer.json"`.
     fn are_pieces(&self, x: NodeId) -> bool {
-        let fields = self.c.graph.token_fields(x);
-        let is_file = |(data, field): &(crate::sema::types::DataId, usize)| {
-            let spec = self.c.datasets.get(data.0).and_then(|data| data.fields.get(*field));
-            let tokens = match spec.map(|spec| &spec.ty) {
-                Some(FieldType::Text { tokens, .. } | FieldType::Texts { tokens, .. }) => tokens,
-                _ => return false,
-            };
-            matches!(tokens, Tokens::File(_))
-        };
-        !fields.is_empty() && fields.iter().all(is_file)
+        let cuts = cuts(self.c, x);
+        !cuts.is_empty() && cuts.iter().all(|cut| matches!(cut, Tokens::File(_)))
     }
 
     /// The parameters of these parts, which belong to layer `layer`.

@@ -27,6 +27,7 @@ pub mod later;
 pub mod memory;
 pub mod noise;
 pub mod over;
+pub mod part;
 pub mod perturb;
 pub mod pooling;
 pub mod pretrained;
@@ -274,19 +275,8 @@ static RUNNING: &[&dyn Operation] = &[
     &tasks::heads::CRF_DECODE,
     &tasks::heads::CRF_PROBS,
     &tasks::voted::Voted,
-    &tasks::feedback::FEEDBACK,
-    &tasks::feedback::PATH,
-    &tasks::feedback::LABEL,
     &spans::SpansOf,
     &spans::Pairs,
-    &tasks::spans::CHOSEN,
-    &tasks::spans::LOSS,
-    &tasks::parse::ARCS,
-    &tasks::parse::CHOICE,
-    &tasks::parse::HEADS,
-    &tasks::parse::AT_HEADS,
-    &tasks::parse::TREE,
-    &tasks::parse::LABELS,
     &tasks::lm::NextWords,
     &tasks::mlm::ChosenWords,
     &tasks::distill::LOSS,
@@ -306,6 +296,10 @@ static RUNNING: &[&dyn Operation] = &[
     &later::Pick,
     &later::Search,
 ];
+
+/// The tables of the operations that heads lower to, each in the file of its kind.
+static PARTS: &[&[&dyn Operation]] =
+    &[tasks::feedback::OPS, tasks::spans::OPS, tasks::parse::OPS, tasks::relate::OPS, tasks::generate::nodes::OPS];
 
 /// The table of task kinds.
 pub static TASKS: &[&dyn TaskKind] = &[
@@ -403,7 +397,7 @@ pub fn operation(name: &str) -> Option<&'static dyn Operation> {
 
 /// All operations in the order of the tables.
 pub fn all() -> impl Iterator<Item = &'static dyn Operation> {
-    RUNNING.iter().chain(tasks::relate::OPS).chain(tasks::generate::nodes::OPS).chain(later::ALL).copied()
+    RUNNING.iter().chain(PARTS.iter().copied().flatten()).chain(later::ALL).copied()
 }
 
 /// Names that a program may call.

@@ -8,10 +8,10 @@
 
 use super::heads::{self, Input};
 use crate::diagnostics::{Diagnostic, codes};
-use crate::ops::signature::*;
-use crate::ops::{Operation, attrs};
+use crate::ops::attrs;
+use crate::ops::part::parts;
 use crate::plan::{Attrs, Init};
-use crate::sema::call::{Call, Checked, Scope, Val};
+use crate::sema::call::{Checked, Scope};
 use crate::sema::checker::Checker;
 use crate::sema::graph::{Node, NodeId, ParamId};
 use crate::sema::model::Head;
@@ -21,8 +21,6 @@ use crate::syntax::ast::ExprKind;
 
 #[cfg(feature = "train")]
 use super::feedback_run::{run_feedback, run_label, run_path};
-#[cfg(feature = "train")]
-use crate::backend::{Value, exec::Run};
 
 /// What a head with feedback reads, and the labels that it read.
 pub struct Fed {
@@ -154,43 +152,8 @@ fn place<'a>(c: &Checker<'a>, head: &Head<'a>, input: &Input) -> Place {
     Place { x: input.node, cell: "", params: Vec::new(), dropout: None }
 }
 
-/// An operation of a head with feedback.
-pub struct Feedback {
-    signature: &'static Signature,
-    #[cfg(feature = "train")]
-    run: fn(&Run<'_>, &[Value]) -> candle_core::Result<Value>,
-}
-
-macro_rules! feedback {
-    ($($item:ident, $sig:ident, $name:literal, $run:ident, $doc:literal;)*) => {
-        $(static $sig: Signature =
-            Signature { name: $name, group: Group::Internal, doc: $doc, inputs: &[many("x")], args: &[] };
-        #[doc = $doc]
-        pub static $item: Feedback = Feedback {
-            signature: &$sig,
-            #[cfg(feature = "train")]
-            run: $run,
-        };)*
-    };
-}
-
-feedback! {
+parts! {
     FEEDBACK, FEEDBACK_S, "feedback", run_feedback, "What a head reads with the embedding of the label before each place.";
     PATH, PATH_S, "feedback_path", run_path, "The labels that such a head reads: gold in training, else what is best one after another.";
     LABEL, LABEL_S, "feedback_label", run_label, "The labels that such a head predicts.";
-}
-
-impl Operation for Feedback {
-    fn signature(&self) -> &'static Signature {
-        self.signature
-    }
-
-    fn apply<'a>(&self, c: &mut Checker<'a>, call: &Call<'a>) -> Checked<Val<'a>> {
-        c.node(call, 0).map(Val::Node)
-    }
-
-    #[cfg(feature = "train")]
-    fn run(&self, run: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
-        (self.run)(run, inputs)
-    }
 }

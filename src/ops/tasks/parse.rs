@@ -3,10 +3,11 @@
 use super::heads::{self, Input};
 use super::make::Make;
 use crate::ops::dense::ACTIVATIONS;
+use crate::ops::part::parts;
 use crate::ops::signature::*;
-use crate::ops::{HeadRequest, Operation, TaskKind, attrs};
+use crate::ops::{HeadRequest, TaskKind, attrs};
 use crate::plan::Init;
-use crate::sema::call::{Call, Checked, Reported, Val};
+use crate::sema::call::{Checked, Reported};
 use crate::sema::checker::Checker;
 use crate::sema::graph::{NodeId, ParamId};
 use crate::sema::model::{Built, Head};
@@ -15,8 +16,6 @@ use crate::source::Span;
 
 #[cfg(feature = "train")]
 use super::parse_run::{run_arcs, run_at_heads, run_choice, run_heads, run_labels, run_tree};
-#[cfg(feature = "train")]
-use crate::backend::{Value, exec::Run};
 
 /// The kind `parse`.
 pub struct Parse;
@@ -186,46 +185,11 @@ fn scores(make: &mut Make<'_, '_>, query: &Input, head: &Input, root: &str) -> C
     Ok(make.node("arc_scores", inputs, attrs([]), vec![root], Ty::Vector(on, 1.into())))
 }
 
-/// An operation of a parser.
-pub struct ParseOp {
-    signature: &'static Signature,
-    #[cfg(feature = "train")]
-    run: fn(&Run<'_>, &[Value]) -> candle_core::Result<Value>,
-}
-
-macro_rules! parse_ops {
-    ($($item:ident, $sig:ident, $name:literal, $run:ident, $doc:literal;)*) => {
-        $(static $sig: Signature =
-            Signature { name: $name, group: Group::Internal, doc: $doc, inputs: &[many("x")], args: &[] };
-        #[doc = $doc]
-        pub static $item: ParseOp = ParseOp {
-            signature: &$sig,
-            #[cfg(feature = "train")]
-            run: $run,
-        };)*
-    };
-}
-
-parse_ops! {
+parts! {
     ARCS, ARCS_S, "arc_scores", run_arcs, "The score of each token's arc from the root and from every token.";
     CHOICE, CHOICE_S, "head_loss", run_choice, "Cross-entropy of the heads, summed over the tokens of each example.";
     HEADS, HEADS_S, "tree_heads", run_heads, "The heads of the best tree.";
     AT_HEADS, AT_HEADS_S, "at_heads", run_at_heads, "The value at each token's head.";
     TREE, TREE_S, "tree", run_tree, "A tree with the best label of each arc.";
     LABELS, LABELS_S, "tree_labels", run_labels, "The labels of a tree's arcs.";
-}
-
-impl Operation for ParseOp {
-    fn signature(&self) -> &'static Signature {
-        self.signature
-    }
-
-    fn apply<'a>(&self, c: &mut Checker<'a>, call: &Call<'a>) -> Checked<Val<'a>> {
-        c.node(call, 0).map(Val::Node)
-    }
-
-    #[cfg(feature = "train")]
-    fn run(&self, run: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
-        (self.run)(run, inputs)
-    }
 }

@@ -3,11 +3,12 @@
 use super::heads::{self, Input};
 use super::make::Make;
 use crate::diagnostics::{Diagnostic, codes};
+use crate::ops::part::parts;
 use crate::ops::signature::*;
 use crate::ops::spans::under;
-use crate::ops::{HeadRequest, Operation, TaskKind, attrs};
+use crate::ops::{HeadRequest, TaskKind, attrs};
 use crate::plan::Attr;
-use crate::sema::call::{Call, Checked, Reported, Val};
+use crate::sema::call::{Checked, Reported};
 use crate::sema::checker::Checker;
 use crate::sema::graph::NodeId;
 use crate::sema::model::{Built, Head};
@@ -16,8 +17,6 @@ use crate::source::Span;
 
 #[cfg(feature = "train")]
 use super::spans_run::{run_chosen, run_loss};
-#[cfg(feature = "train")]
-use crate::backend::{Value, exec::Run};
 
 /// The kind `spans`.
 pub struct Spans;
@@ -100,42 +99,7 @@ pub fn tokens_of<'a>(c: &mut Checker<'a>, kind: &str, x: &Input, at: Span) -> Ch
     Err(c.error(d.help("enumerate the spans first, with `|> spans_of(max: 8)`")))
 }
 
-/// An operation of a head over spans.
-pub struct SpansOp {
-    signature: &'static Signature,
-    #[cfg(feature = "train")]
-    run: fn(&Run<'_>, &[Value]) -> candle_core::Result<Value>,
-}
-
-macro_rules! span_ops {
-    ($($item:ident, $sig:ident, $name:literal, $run:ident, $doc:literal;)*) => {
-        $(static $sig: Signature =
-            Signature { name: $name, group: Group::Internal, doc: $doc, inputs: &[many("x")], args: &[] };
-        #[doc = $doc]
-        pub static $item: SpansOp = SpansOp {
-            signature: &$sig,
-            #[cfg(feature = "train")]
-            run: $run,
-        };)*
-    };
-}
-
-span_ops! {
+parts! {
     CHOSEN, CHOSEN_S, "chosen_spans", run_chosen, "The spans that are not none, the most probable first.";
     LOSS, LOSS_S, "span_loss", run_loss, "Cross-entropy of the type of each span, or none, summed by example.";
-}
-
-impl Operation for SpansOp {
-    fn signature(&self) -> &'static Signature {
-        self.signature
-    }
-
-    fn apply<'a>(&self, c: &mut Checker<'a>, call: &Call<'a>) -> Checked<Val<'a>> {
-        c.node(call, 0).map(Val::Node)
-    }
-
-    #[cfg(feature = "train")]
-    fn run(&self, run: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
-        (self.run)(run, inputs)
-    }
 }

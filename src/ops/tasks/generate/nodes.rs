@@ -8,11 +8,11 @@
 use super::copy::{self, Copying};
 use super::layers::Layers;
 use super::words::Vocabulary;
-use crate::ops::signature::*;
+use crate::ops::attrs;
+use crate::ops::part::parts;
 use crate::ops::tasks::heads::Input;
-use crate::ops::{Operation, attrs};
 use crate::plan::{Attr, Attrs};
-use crate::sema::call::{Call, Checked, Val};
+use crate::sema::call::Checked;
 use crate::sema::checker::Checker;
 use crate::sema::graph::{Node, NodeId, ParamId, Site};
 use crate::sema::model::{Built, Head};
@@ -21,8 +21,6 @@ use crate::source::Span;
 
 #[cfg(feature = "train")]
 use super::run;
-#[cfg(feature = "train")]
-use crate::backend::{Value, exec::Run};
 
 /// A task in the making.
 pub struct Maker<'c, 'a> {
@@ -222,53 +220,16 @@ impl<'a> Maker<'_, 'a> {
     }
 }
 
-/// An operation of such tasks.
-pub struct Part {
-    signature: &'static Signature,
-    #[cfg(feature = "train")]
-    run: fn(&Run<'_>, &[Value]) -> candle_core::Result<Value>,
-}
-
-macro_rules! parts {
-    ($($item:ident, $sig:ident, $name:literal, $run:ident, $doc:literal;)*) => {
-        $(static $sig: Signature =
-            Signature { name: $name, group: Group::Internal, doc: $doc, inputs: &[many("x")], args: &[] };
-        #[doc = $doc]
-        pub static $item: Part = Part {
-            signature: &$sig,
-            #[cfg(feature = "train")]
-            run: run::$run,
-        };)*
-        /// The operations of such tasks.
-        pub const OPS: &[&dyn Operation] = &[$(&$item),*];
-    };
-}
-
 parts! {
-    MEMORIES, MEMORIES_S, "memories", memories, "The rows of several values of the same examples, end to end in each.";
-    STATES, STATES_S, "decoder_states", decoder_states, "States of a decoder at all places of texts, the end included.";
-    HANDED, HANDED_S, "handed_states", handed_states, "States without that of the end: in training over the gold, else over what was written.";
-    LOGITS, LOGITS_S, "word_logits", word_logits, "Logits of the words that may stand at each place.";
-    LOSS, LOSS_S, "word_loss", word_loss, "-log p of the words of each text and of its end.";
-    EXPECTED, EXPECTED_S, "expected_words", expected_words, "The expected embeddings of the words that may stand at each place.";
-    COPY_LOSS, COPY_LOSS_S, "copy_loss", copy_loss, "The same where words are copied too.";
-    FED, FED_S, "fed_words", fed_words, "What a decoder reads in training, with scheduled sampling.";
-    WRITTEN, WRITTEN_S, "written", written, "What a decoder writes.";
-    FORCED, FORCED_S, "forced_text", written, "The gold some of the time in training, else what a decoder writes.";
-    TEXT, TEXT_S, "written_text", written_text, "The words that a decoder wrote.";
-}
-
-impl Operation for Part {
-    fn signature(&self) -> &'static Signature {
-        self.signature
-    }
-
-    fn apply<'a>(&self, c: &mut Checker<'a>, call: &Call<'a>) -> Checked<Val<'a>> {
-        c.node(call, 0).map(Val::Node)
-    }
-
-    #[cfg(feature = "train")]
-    fn run(&self, run: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
-        (self.run)(run, inputs)
-    }
+    MEMORIES, MEMORIES_S, "memories", run::memories, "The rows of several values of the same examples, end to end in each.";
+    STATES, STATES_S, "decoder_states", run::decoder_states, "States of a decoder at all places of texts, the end included.";
+    HANDED, HANDED_S, "handed_states", run::handed_states, "States without that of the end: in training over the gold, else over what was written.";
+    LOGITS, LOGITS_S, "word_logits", run::word_logits, "Logits of the words that may stand at each place.";
+    LOSS, LOSS_S, "word_loss", run::word_loss, "-log p of the words of each text and of its end.";
+    EXPECTED, EXPECTED_S, "expected_words", run::expected_words, "The expected embeddings of the words that may stand at each place.";
+    COPY_LOSS, COPY_LOSS_S, "copy_loss", run::copy_loss, "The same where words are copied too.";
+    FED, FED_S, "fed_words", run::fed_words, "What a decoder reads in training, with scheduled sampling.";
+    WRITTEN, WRITTEN_S, "written", run::written, "What a decoder writes.";
+    FORCED, FORCED_S, "forced_text", run::written, "The gold some of the time in training, else what a decoder writes.";
+    TEXT, TEXT_S, "written_text", run::written_text, "The words that a decoder wrote.";
 }

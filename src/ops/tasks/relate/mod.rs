@@ -16,18 +16,16 @@ mod table;
 use super::heads::{self, Input};
 use super::make::Make;
 use crate::diagnostics::{Diagnostic, codes};
+use crate::ops::part::parts;
 use crate::ops::signature::*;
 use crate::ops::spans::under;
-use crate::ops::{HeadRequest, Operation, TaskKind};
-use crate::sema::call::{Call, Checked, Reported, Val};
+use crate::ops::{HeadRequest, TaskKind};
+use crate::sema::call::{Checked, Reported};
 use crate::sema::checker::Checker;
 use crate::sema::graph::NodeId;
 use crate::sema::model::{Built, Head};
 use crate::sema::types::{GoldKind, Ty};
 use crate::source::Span;
-
-#[cfg(feature = "train")]
-use crate::backend::{Value, exec::Run};
 
 /// The kind `relate`.
 pub struct Relate;
@@ -118,27 +116,7 @@ fn tokens<'a>(c: &mut Checker<'a>, head: &Head<'a>, x: &Input, at: Span) -> Chec
     Ok((Input { node, width, on }, Some(longest)))
 }
 
-/// An operation of a head over relations.
-pub struct RelateOp {
-    signature: &'static Signature,
-    #[cfg(feature = "train")]
-    run: fn(&Run<'_>, &[Value]) -> candle_core::Result<Value>,
-}
-
-macro_rules! relate_ops {
-    ($($item:ident, $sig:ident, $name:literal, $run:path, $doc:literal;)*) => {
-        $(static $sig: Signature =
-            Signature { name: $name, group: Group::Internal, doc: $doc, inputs: &[many("x")], args: &[] };
-        #[doc = $doc]
-        pub static $item: RelateOp = RelateOp {
-            signature: &$sig,
-            #[cfg(feature = "train")]
-            run: $run,
-        };)*
-    };
-}
-
-relate_ops! {
+parts! {
     LABEL_SPANS, LABEL_SPANS_S, "label_spans", entities::run_label_spans, "The spans that BIO labels mark.";
     GIVEN_SPANS, GIVEN_SPANS_S, "given_spans", entities::run_given_spans, "Gold spans in training, else those predicted.";
     RELATED, RELATED_S, "related_spans", entities::run_related, "The spans that gold relations are of.";
@@ -152,36 +130,4 @@ relate_ops! {
     SUBJECTS, SUBJECTS_S, "subjects", subjects::run_rows, "The tokens of a text beside the ends of each span, for each span.";
     SUBJECT_LOSS, SUBJECT_LOSS_S, "subject_loss", subjects::run_loss, "Cross-entropy of the tags of each subject's objects, summed by example.";
     SUBJECT_RELATIONS, SUBJECT_RELATIONS_S, "subject_relations", subjects::run_relations, "Each subject with the spans that its tags mark.";
-}
-
-/// The operations of this kind.
-pub static OPS: &[&dyn Operation] = &[
-    &LABEL_SPANS,
-    &GIVEN_SPANS,
-    &RELATED,
-    &PAIR_VECTORS,
-    &SPAN_PAIRS,
-    &PAIR_LOSS,
-    &PAIR_RELATIONS,
-    &TABLE,
-    &TABLE_LOSS,
-    &TABLE_RELATIONS,
-    &SUBJECTS,
-    &SUBJECT_LOSS,
-    &SUBJECT_RELATIONS,
-];
-
-impl Operation for RelateOp {
-    fn signature(&self) -> &'static Signature {
-        self.signature
-    }
-
-    fn apply<'a>(&self, c: &mut Checker<'a>, call: &Call<'a>) -> Checked<Val<'a>> {
-        c.node(call, 0).map(Val::Node)
-    }
-
-    #[cfg(feature = "train")]
-    fn run(&self, run: &Run<'_>, inputs: &[Value]) -> candle_core::Result<Value> {
-        (self.run)(run, inputs)
-    }
 }

@@ -13,6 +13,7 @@ pub mod param;
 pub mod params;
 pub mod perturb;
 pub mod rows;
+pub mod run;
 mod schedule;
 mod split;
 pub mod value;

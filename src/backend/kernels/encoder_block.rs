@@ -1,6 +1,8 @@
-//! The block of a published encoder as one operation. Like `block`, it keeps of the forward pass
-//! what is costly to find again: queries, keys and values, what the attention gave, the sum after
-//! it, and the net's inner layer before its activation.
+//! The block of an encoder as one operation.
+//!
+//! Of what the forward pass computes it keeps what is costly to find again: queries, keys and
+//! values, what the attention gave, the sum after it and the net's inner layer before its
+//! activation. Norms, activations and masks are computed again on the way back.
 
 use std::sync::OnceLock;
 
@@ -275,6 +277,8 @@ impl CustomOp2 for Block {
 /// Maps of one input whose outputs lie side by side.
 struct Maps {
     parts: Vec<Map>,
+    /// The map, where there is but one.
+    one: Option<Linear>,
     inputs: usize,
     outputs: usize,
 }
@@ -286,7 +290,11 @@ impl Maps {
         if sizes.iter().any(|size| size.1 != inputs) {
             bail!("maps of one input that take {sizes:?} numbers");
         }
-        Ok(Self { parts: parts.to_vec(), inputs, outputs: sizes.iter().map(|size| size.0).sum() })
+        let one = match parts {
+            [one] => Some(Linear::new(&one.w, one.b.as_ref(), Activation::None)),
+            _ => None,
+        };
+        Ok(Self { parts: parts.to_vec(), one, inputs, outputs: sizes.iter().map(|size| size.0).sum() })
     }
 
     fn params(&self) -> impl Iterator<Item = &Param> {
@@ -304,6 +312,9 @@ impl Maps {
     }
 
     fn affine(&self, x: &[f32], rows: usize) -> Result<Vec<f32>> {
+        if let Some(one) = &self.one {
+            return one.affine(x, rows);
+        }
         let mut y = vec![0.0; rows * self.outputs];
         let mut biases = vec![0.0; self.outputs];
         for (at, outputs, map) in self.placed() {
@@ -323,6 +334,9 @@ impl Maps {
     }
 
     fn parameters(&self, x: &[f32], dy: &[f32], rows: usize) -> Result<()> {
+        if let Some(one) = &self.one {
+            return one.parameters(x, dy, rows);
+        }
         let mut sums = vec![0.0; self.outputs];
         if self.parts.iter().any(|map| map.b.as_ref().is_some_and(|b| b.trainable)) {
             sum_columns(dy, &mut sums);
@@ -341,6 +355,9 @@ impl Maps {
     }
 
     fn input(&self, dy: &[f32], rows: usize) -> Result<Vec<f32>> {
+        if let Some(one) = &self.one {
+            return one.input(dy, rows);
+        }
         let mut dx = vec![0.0; rows * self.inputs];
         for (at, outputs, map) in self.placed().filter(|_| rows > 0) {
             let w = floats(map.w.var.as_tensor())?;

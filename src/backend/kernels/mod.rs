@@ -4,7 +4,6 @@ pub mod activation;
 pub mod attention;
 mod attention_plain;
 pub mod biaffine;
-mod block;
 mod buffer;
 pub mod choice;
 pub mod conv;

@@ -1,16 +1,13 @@
-//! The block of a transformer encoder (Vaswani et al., 2017): one operation where it is fused, and
-//! made of the others elsewhere.
+//! The block of a transformer encoder (Vaswani et al., 2017), which is the one of published encoders
+//! in its plainest form.
 
 use candle_core::{Device, Result, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::activation::Activation;
-use super::attention::self_attention;
-use super::block::Block;
-use super::buffer::is_fused;
+use super::encoder::{Drops, EncoderBlock, Map, Scale, Shape};
 use super::init::Init;
-use super::linear::linear;
-use super::norm::{add_norm, layer_norm};
+use super::norm::layer_norm;
 use super::random::{Draw, dropout};
 use crate::backend::param::Param;
 use crate::backend::rows::Offsets;
@@ -37,12 +34,6 @@ pub struct Dense {
     pub w: Param,
     /// `[outputs]`.
     pub b: Param,
-}
-
-impl Dense {
-    fn forward(&self, x: &Tensor, act: Activation) -> Result<Tensor> {
-        linear(x, &self.w, Some(&self.b), act)
-    }
 }
 
 /// Scale and shift of a layer norm.
@@ -121,32 +112,25 @@ impl TransformerBlock {
         place: NormPlace,
         drop: Option<(f32, Draw)>,
     ) -> Result<Tensor> {
-        if is_fused(x) {
-            return Block::new(self, offsets, heads, place, drop)?.apply(x);
-        }
-        match place {
-            NormPlace::Before => {
-                let x = (x + self.attend(&self.norm_attn.forward(x)?, offsets, heads, drop)?)?;
-                &x + self.net(&self.norm_ff.forward(&x)?, drop)?
-            }
-            NormPlace::After => {
-                let NormParams { gamma, beta } = &self.norm_attn;
-                let x = add_norm(&self.attend(x, offsets, heads, drop)?, x, gamma, beta, EPS)?;
-                let NormParams { gamma, beta } = &self.norm_ff;
-                add_norm(&self.net(&x, drop)?, &x, gamma, beta, EPS)
-            }
-        }
+        let (p, draw) = drop.map_or((0.0, None), |(p, draw)| (p, Some(draw)));
+        let drops = Drops { attention: p, attended: p, inner: p, net: p };
+        self.encoder(heads, place).forward(x, offsets, drops, draw)
     }
 
-    fn attend(&self, x: &Tensor, offsets: &Offsets, heads: usize, drop: Option<(f32, Draw)>) -> Result<Tensor> {
-        let qkv = self.attn_qkv.forward(x, Activation::None)?;
-        let y = self_attention(&qkv, offsets, heads, part(drop, 0), false)?;
-        maybe_drop(&self.attn_out.forward(&y, Activation::None)?, part(drop, 1))
-    }
-
-    fn net(&self, x: &Tensor, drop: Option<(f32, Draw)>) -> Result<Tensor> {
-        let y = maybe_drop(&self.ff_in.forward(x, Activation::Gelu)?, part(drop, 2))?;
-        maybe_drop(&self.ff_out.forward(&y, Activation::None)?, part(drop, 3))
+    /// The same as a block of the general form.
+    fn encoder(&self, heads: usize, place: NormPlace) -> EncoderBlock {
+        let map = |dense: &Dense| Map { w: dense.w.clone(), b: Some(dense.b.clone()) };
+        let scale = |norm: &NormParams| Scale { gain: norm.gamma.clone(), bias: Some(norm.beta.clone()) };
+        let shape = Shape { heads, eps: EPS, act: Activation::Gelu, gated: false, place, theta: None, reach: None };
+        EncoderBlock {
+            qkv: vec![map(&self.attn_qkv)],
+            out: map(&self.attn_out),
+            net_in: map(&self.ff_in),
+            net_out: map(&self.ff_out),
+            norm_attention: Some(scale(&self.norm_attn)),
+            norm_net: scale(&self.norm_ff),
+            shape,
+        }
     }
 }
 

@@ -120,3 +120,21 @@ fn words_that_train_never_had_are_copied() {
     }
     assert_eq!(project.result("one"), project.result("two"), "the same bits twice");
 }
+
+/// Texts of three words have no runs of four, and the BLEU that chooses by default is always 0.
+#[test]
+fn a_figure_that_is_always_nothing_is_told_of() {
+    let run = |choice: &str| {
+        let project = project(
+            &format!(
+                "task t: generate(d.gold) = d.text |> embed(8) {{ decoder: lstm(8) }}\n\
+                 train {{ epochs: 2  batch: 8  seed: 1  optimizer: adam(lr: 1e-2)  {choice} }}"
+            ),
+            [named(40, 0, 1), named(10, 0, 2), named(10, 0, 3)],
+        );
+        support::said(&project.run(&["run", "program.mtl", "--out", "r"]))
+    };
+    let (bare, chosen) = (run(""), run("select: t.perplexity"));
+    assert!(bare.contains("warning[W0903]: ") && bare.contains("was 0 on dev after each of 2 epochs"), "{bare}");
+    assert!(!chosen.contains("W0903"), "{chosen}");
+}

@@ -103,6 +103,7 @@ codes! {
     SKIPPED = "W0802", "examples that were left out";
     ZERO_GRADIENT = "W0901", "a parameter whose gradient stays zero";
     DAMAGED_CHECKPOINT = "W0902", "a damaged checkpoint that was passed over";
+    NOTHING_TOLD_APART = "W0903", "a figure that told no epochs apart";
 }
 
 /// What helps against the mistakes of a code, where a mistake itself says nothing better.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::stage::Stage;
 use super::{Run, broken};
 use crate::data::ahead::ahead;
-use crate::diagnostics::Diagnostic;
+use crate::diagnostics::{Diagnostic, codes};
 use crate::train::checkpoint::Best;
 use crate::train::events::Scored;
 use crate::train::feed::{Feed, Portion};
@@ -114,6 +114,21 @@ impl<M: Trainee, F: Feed<Batch = M::Batch>> Run<'_, M, F> {
         self.state.since_best = 0;
         Ok(true)
     }
+}
+
+/// W0903, where the best that a stage of so many epochs reached is nothing.
+pub(super) fn told_nothing(best: &Scored, epochs: usize) -> Option<Diagnostic> {
+    if epochs < 2 || !best.higher_is_better || best.value != 0.0 {
+        return None;
+    }
+    let name = &best.name;
+    let message = format!("`{name}` was 0 on dev after each of {epochs} epochs, so the weights of the first are kept");
+    let other = match name.strip_suffix(".bleu") {
+        Some(task) => format!(", such as `select: {task}.rouge` where texts have fewer than four words"),
+        None => String::new(),
+    };
+    let d = Diagnostic::placeless(codes::NOTHING_TOLD_APART, message);
+    Some(d.help(format!("choose by a figure that tells them apart{other}")))
 }
 
 /// Whether a score beats the best so far; one that is not a number never does.

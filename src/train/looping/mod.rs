@@ -272,6 +272,9 @@ impl<M: Trainee, F: Feed<Batch = M::Batch>> Run<'_, M, F> {
         let best = self.state.best.take();
         if let Some(best) = &best {
             self.put_weights(&self.store.read_weights(&best.file)?)?;
+            if let Some(warning) = judge::told_nothing(&best.score, self.state.position.epoch) {
+                self.events.warning(&warning);
+            }
         }
         self.model.turn_ended().map_err(|error| broken("a stage's end", &error))?;
         let stages = &self.plan.train.stages;
